@@ -1,0 +1,25 @@
+// Most ops never write a class: they are linear, bilinear or diagonal, and their three rules follow from one kernel and
+// a transpose.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "engine/autodiff/primitive.hpp"
+
+namespace engine {
+
+using Kernel = std::function<Tensor(std::span<const Tensor>)>;
+using Map = std::function<Var(const Var&)>;
+using BinaryMap = std::function<Var(const Var&, const Var&)>;
+
+// y = A x.          push: A ẋ.           pull: transpose(ȳ) = Aᵀ ȳ.
+Op linear_op(std::string name, Kernel apply, Map transpose);
+
+// y = B(a, b), linear in each.   push: B(ȧ, b) + B(a, ḃ).   pull: ā = pull_left(ȳ, b), b̄ = pull_right(ȳ, a).
+Op bilinear_op(std::string name, Kernel apply, BinaryMap pull_left, BinaryMap pull_right);
+
+// y_i = g(x_i).     d = derivative(x, y).   push: d ⊙ ẋ.   pull: d ⊙ ȳ.
+Op diagonal_op(std::string name, Kernel apply, BinaryMap derivative);
+
+}  // namespace engine

@@ -1,0 +1,66 @@
+// Linearization: f recorded at one point, as the value f(x) and the linear map J = ∂f/∂x there, kept as a list of
+// equations (op, residuals, slots). Walking the list forwards pushes a tangent, walking it backwards pulls a cotangent;
+// neither consumes it.
+//
+// The tangent model f(x; θ0) + J(x; θ0)·τ is a push of one recording, and its gradient with respect to τ is a pull of
+// the same one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "engine/autodiff/primitive.hpp"
+#include "engine/autodiff/var.hpp"
+
+namespace engine {
+
+using Function = std::function<Vars(VarSpan)>;
+
+class Linearization {
+ public:
+  VarSpan primals() const noexcept { return primals_; }  // f(x)
+
+  // J·v. One tangent per input of f, absent ones are zero; one per output comes back, absent where it is exactly zero.
+  // Throws ShapeError or DTypeError if a tangent does not match its input.
+  Tangents push(TangentSpan x_dot) const;
+
+  // Jᵀ·u. One cotangent per output of f; one per input comes back.
+  Tangents pull(TangentSpan y_bar) const&;
+  Tangents pull(TangentSpan y_bar) &&;  // the last use: frees each residual as the sweep passes it
+
+  std::int64_t residual_bytes() const;  // storage held by the residuals, each block counted once
+  std::string to_string() const;        // one line per equation, for people
+
+ private:
+  friend class RecordTrace;
+  friend Linearization linearize(const Function& f, VarSpan x);
+  using Slot = std::int64_t;
+  static constexpr Slot kConstant = -1;  // not differentiated
+
+  struct Equation {
+    Op op;
+    Vars residuals;
+    std::vector<Slot> inputs;
+    std::vector<Slot> outputs;
+    std::vector<Slot> last_used;  // slots that no later equation reads and no output is
+    Wanted wanted{0};
+  };
+  struct Kind {
+    Shape shape;
+    DType dtype;
+  };
+
+  Tangents sweep_back(TangentSpan y_bar, const std::function<void(std::size_t)>& passed) const;
+
+  std::vector<Equation> equations_;
+  Vars primals_;
+  std::vector<Slot> outputs_;
+  std::vector<Kind> slots_;  // of every followed value; the inputs of f come first
+  std::size_t inputs_ = 0;
+};
+
+// Records f at x. x may itself be followed by outer transforms.
+Linearization linearize(const Function& f, VarSpan x);
+
+}  // namespace engine

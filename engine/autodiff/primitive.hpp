@@ -1,0 +1,65 @@
+// Primitive: an op with its three rules side by side.
+//
+// Contract, tested by check_rules for every op:
+//  1. forward is pure; with Save::no it keeps nothing.
+//  2. pushforward and pullback are linear in their second argument and exact transposes of each other.
+//  3. An absent tangent is an exact zero; at least one is present.
+//  4. pullback returns nullopt where !wanted[i] and does not compute it.
+//  5. Rules never write into their arguments.
+//  6. An elementary op writes its rules in ops, so that they can be differentiated again. A fused op may call kernels
+//  directly;
+//     it is given plain values only, and `decompose`, the same function in elementary ops, stands in for it elsewhere.
+//     It has one output.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "engine/autodiff/var.hpp"
+
+namespace engine {
+
+struct Evaluation {
+  Vars outputs;
+  Vars residuals;  // what both linear rules share
+};
+
+enum class Save : bool { no, yes };
+
+class Wanted {  // which inputs' cotangents a pullback is to compute
+ public:
+  explicit Wanted(std::size_t inputs, bool all = false) : bits_(inputs, all) {}
+  void set(std::size_t input) { bits_[input] = true; }
+  bool operator[](std::size_t input) const { return bits_[input]; }
+  std::size_t size() const noexcept { return bits_.size(); }
+
+ private:
+  std::vector<bool> bits_;
+};
+
+class Primitive : public std::enable_shared_from_this<Primitive> {
+ public:
+  virtual ~Primitive() = default;
+  virtual std::string_view name() const noexcept = 0;
+  virtual Evaluation forward(VarSpan x, Save save) const = 0;                               // y = f(x), r
+  virtual Tangents pushforward(VarSpan r, TangentSpan x_dot) const = 0;                     // ẏ = J(r) ẋ
+  virtual Tangents pullback(VarSpan r, TangentSpan y_bar, const Wanted& wanted) const = 0;  // x̄ = J(r)ᵀ ȳ
+  virtual bool is_fused() const noexcept { return false; }
+  virtual Vars decompose(VarSpan x) const;  // fused ops only
+};
+
+using Op = std::shared_ptr<const Primitive>;
+
+// y = op(x): by the innermost transform that follows one of the x, or else by the kernel.
+Vars dispatch(const Op& op, VarSpan x);
+Var call(const Op& op, std::initializer_list<Var> x);  // for ops with one output
+
+// The two linear rules for any tangents: a fused op's kernels cannot see a traced tangent, so its rule then becomes an
+// op of its own.
+Tangents apply_pushforward(const Op& op, VarSpan r, TangentSpan x_dot);
+Tangents apply_pullback(const Op& op, VarSpan r, TangentSpan y_bar, const Wanted& wanted);
+
+}  // namespace engine

@@ -1,0 +1,60 @@
+// Every kernel the rules are made of. PRIVATE to engine. Kernels take tensors of any stride unless the comment says
+// dense, run on the calling thread alone, and assume that the op above has checked shapes and types. They are written
+// for f32 and f64.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/tensor/tensor.hpp"
+
+namespace engine::backend {
+
+// ---- products (matmul.cpp) ----
+
+// What happens to a product before it is stored: out = multiply ⊙ (a b + bias [+ out]).
+struct Epilogue {
+  const Tensor* bias = nullptr;      // [N], added to every row
+  bool accumulate = false;           // add what `out` held
+  const Tensor* multiply = nullptr;  // the shape of out
+};
+// a [..., M, K], b [..., K, N] -> out [..., M, N]; leading axes equal, or 1. f32 by oneDNN, f64 by OpenBLAS.
+void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue = {});
+
+// ---- elementwise (elementwise.cpp) ----
+
+enum class Binary { add, sub, mul };
+Tensor binary(Binary operation, const Tensor& a, const Tensor& b);  // of one shape
+Tensor affine(const Tensor& x, double scale, double shift);         // scale·x + shift
+void axpy(double a, const Tensor& x, MutableTensor y);              // y += a·x
+
+enum class Unary { exp, log, sqrt, reciprocal, tanh, sigmoid, normal_cdf };
+Tensor unary(Unary function, const Tensor& x);
+
+enum class Activation { gelu, quick_gelu };
+// h = g(z) and d = g'(z) in one pass; d is skipped where null. All dense and of one shape; h or d may be z itself.
+void activation(Activation g, const Tensor& z, MutableTensor h, MutableTensor* d);
+
+// ---- reductions and rows (rows.cpp); rows are over the last axis ----
+
+Tensor sum(const Tensor& x, const Axes& axes);  // axes resolved and sorted; they disappear from the shape
+Tensor max_last(const Tensor& x);               // [..., C] -> [..., 1]
+double dot(const Tensor& a, const Tensor& b);   // Σ a b, accumulated in f64
+void softmax(const Tensor& x, double scale, MutableTensor p);             // p = softmax(scale·x); x and p dense
+Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale);  // D(p) v = scale·p ⊙ (v − ⟨p, v⟩)
+struct Normalised {
+  Tensor value;      // x̂ [..., C]
+  Tensor deviation;  // ρ [...]
+};
+Normalised standardise(const Tensor& x, double eps);                // x̂ = ρ (x − μ), ρ = (σ² + eps)^-1/2
+Tensor standardise_jacobian(const Normalised& x, const Tensor& v);  // N(v) = ρ (v − mean v − x̂ mean(x̂ v)), self-adjoint
+Normalised normalise(const Tensor& x);                              // x̂ = x / ‖x‖, ρ = 1/‖x‖
+Tensor normalise_jacobian(const Normalised& x, const Tensor& v);  // ρ (v − x̂ ⟨x̂, v⟩), self-adjoint
+Tensor scale_shift(const Tensor& x, const Tensor& gamma, const Tensor* beta);  // γ x + β, γ and β [C]
+
+Tensor concat(std::span<const Tensor> parts, int axis);  // equal extents on all other axes
+
+// Mean over B of −Σ_k t log softmax(z), logits z and targets t [B, K], rows of t summing to 1; `residual` becomes (p −
+// t)/B.
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets, Tensor* residual);
+
+}  // namespace engine::backend

@@ -1,0 +1,188 @@
+// out = multiply ⊙ (a b + bias + out): f32 by oneDNN's matmul with post-ops, f64 by OpenBLAS.
+#include <cblas.h>
+
+#include <array>
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "engine/backend/dnnl_runtime.hpp"
+#include "engine/backend/kernels.hpp"
+#include "engine/parallel/work.hpp"
+#include "engine/tensor/errors.hpp"
+#include "engine/tensor/walk.hpp"
+
+namespace engine {
+namespace {
+
+std::atomic<std::int64_t> flops{0};
+
+}  // namespace
+
+std::int64_t matmul_flops() noexcept { return flops.load(std::memory_order_relaxed); }
+
+namespace backend {
+namespace {
+
+template <class AnyTensor>
+Strides strides_of(const AnyTensor& x) {
+  Strides strides{};
+  for (int axis = 0; axis < x.shape().rank(); ++axis) strides[static_cast<std::size_t>(axis)] = x.stride(axis);
+  return strides;
+}
+
+// The strides oneDNN is told of. An axis of one element has no meaningful stride; give it the one of a dense tensor,
+// since oneDNN refuses, for instance, a last axis of extent 1 with stride 7.
+template <class AnyTensor>
+dnnl::memory::desc describe_view(const AnyTensor& x) {
+  const Shape& shape = x.shape();
+  Strides strides = strides_of(x);
+  const int last = shape.rank() - 1;
+  const std::size_t row = static_cast<std::size_t>(last - 1);
+  const std::size_t column = static_cast<std::size_t>(last);
+  if (shape[last] == 1) strides[column] = strides[row] == 1 ? std::max<std::int64_t>(shape[last - 1], 1) : 1;
+  if (shape[last - 1] == 1) strides[row] = strides[column] == 1 ? std::max<std::int64_t>(shape[last], 1) : 1;
+  for (int axis = last - 2; axis >= 0; --axis) {
+    const std::size_t i = static_cast<std::size_t>(axis);
+    if (shape[axis] == 1) strides[i] = std::max(strides[i + 1] * shape[axis + 1], strides[row] * shape[last - 1]);
+  }
+  return descriptor(shape, strides);
+}
+
+// oneDNN takes a matrix whose rows or columns are contiguous and whose leading dimension covers a whole row.
+bool is_matrix(const Tensor& x) {
+  const std::int64_t rows = x.shape()[-2];
+  const std::int64_t columns = x.shape()[-1];
+  const bool row_major = (x.stride(-1) == 1 || columns == 1) && (x.stride(-2) >= columns || rows == 1);
+  const bool column_major = (x.stride(-2) == 1 || rows == 1) && (x.stride(-1) >= rows || columns == 1);
+  if (!row_major && !column_major) return false;
+  for (int axis = 0; axis < x.shape().rank() - 2; ++axis) {
+    if (x.stride(axis) == 0 && x.shape()[axis] != 1) return false;  // repeated matrices are given to us with extent 1
+  }
+  return true;
+}
+
+dnnl::memory memory_of(const dnnl::memory::desc& description, const float* data) {
+  return {description, cpu_engine(),
+          const_cast<float*>(data)};  // oneDNN has no read-only memory; it does not write to inputs
+}
+
+void matmul_f32(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+  dnnl::stream& stream = cpu_stream();
+  const dnnl::memory::desc a_desc = describe_view(a);
+  const dnnl::memory::desc b_desc = describe_view(b);
+  const dnnl::memory::desc out_desc = describe_view(out);
+  std::unordered_map<int, dnnl::memory> arguments;
+  dnnl::post_ops post_ops;
+  if (epilogue.accumulate) post_ops.append_sum(1.0F);
+  if (epilogue.multiply != nullptr) {
+    const dnnl::memory::desc multiply = describe_view(*epilogue.multiply);
+    arguments[DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1] =
+        memory_of(multiply, epilogue.multiply->data<float>());
+    post_ops.append_binary(dnnl::algorithm::binary_mul, multiply);
+  }
+  dnnl::primitive_attr attributes;
+  attributes.set_post_ops(post_ops);
+  dnnl::memory::desc bias_desc;
+  if (epilogue.bias != nullptr) {
+    Shape row = out.shape();
+    for (int axis = 0; axis < row.rank() - 1; ++axis) row = row.with(axis, 1);
+    bias_desc = descriptor(row, View::dense(row).strides);
+    arguments[DNNL_ARG_BIAS] = memory_of(bias_desc, epilogue.bias->data<float>());
+  }
+  try {
+    const dnnl::matmul product(
+        matmul_descriptor(a_desc, b_desc, epilogue.bias != nullptr ? &bias_desc : nullptr, out_desc, attributes));
+    arguments[DNNL_ARG_SRC] = memory_of(a_desc, a.data<float>());
+    arguments[DNNL_ARG_WEIGHTS] = memory_of(b_desc, b.data<float>());
+    arguments[DNNL_ARG_DST] = memory_of(out_desc, out.data<float>());
+    product.execute(stream, arguments);
+    stream.wait();
+  } catch (const dnnl::error& error) {
+    throw std::runtime_error("[matmul] oneDNN refused a " + to_string(a.shape()) + ", b " + to_string(b.shape()) +
+                             ": " + error.what() + ".");
+  }
+}
+
+void dgemm(const double* a, std::array<std::int64_t, 2> a_strides, const double* b,
+           std::array<std::int64_t, 2> b_strides, double* out, std::int64_t out_stride, std::int64_t M, std::int64_t N,
+           std::int64_t K, bool accumulate) {
+  const auto transposed = [](const std::array<std::int64_t, 2>& strides) {
+    return strides[1] == 1 ? CblasNoTrans : CblasTrans;
+  };
+  const auto leading = [](const std::array<std::int64_t, 2>& strides, std::int64_t rows, std::int64_t columns) {
+    return static_cast<blasint>(strides[1] == 1 ? std::max({strides[0], columns, std::int64_t{1}})
+                                                : std::max({strides[1], rows, std::int64_t{1}}));
+  };
+  cblas_dgemm(CblasRowMajor, transposed(a_strides), transposed(b_strides), static_cast<blasint>(M),
+              static_cast<blasint>(N), static_cast<blasint>(K), 1.0, a, leading(a_strides, M, K), b,
+              leading(b_strides, K, N), accumulate ? 1.0 : 0.0, out, static_cast<blasint>(out_stride));
+}
+
+// Strides of a matrix as BLAS wants them: one of the two is 1, whatever an axis of one element says.
+std::array<std::int64_t, 2> matrix_strides(const Tensor& x) {
+  if (x.stride(-1) == 1 || x.stride(-2) == 1) return {x.stride(-2), x.stride(-1)};
+  if (x.shape()[-1] == 1) return {x.stride(-2), 1};
+  return {1, x.stride(-1)};  // a single row
+}
+
+void matmul_f64(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+  static const bool single = (openblas_set_num_threads(1), true);  // a shard runs on one thread
+  (void)single;
+  const std::int64_t M = out.shape()[-2];
+  const std::int64_t N = out.shape()[-1];
+  const std::int64_t K = a.shape()[-1];
+  // One product for each position of the leading axes: walk them with the two matrix axes cut away.
+  const auto leading_axes = [&](const auto& x, const Shape& shape) {
+    View view{shape, strides_of(x), 0};
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      if (x.shape()[axis] == 1) view.strides[static_cast<std::size_t>(axis)] = 0;
+    }
+    return view;
+  };
+  const Shape batch(out.shape().extents().first(static_cast<std::size_t>(out.shape().rank() - 2)));
+  const View a_view = leading_axes(a, batch);
+  const View b_view = leading_axes(b, batch);
+  const View out_view = leading_axes(out, batch);
+  for_each_row<3, View>(batch, {&a_view, &b_view, &out_view}, [&](const std::array<Run, 3>& runs, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      dgemm(a.data<double>() + runs[0].offset + i * runs[0].stride, matrix_strides(a),
+            b.data<double>() + runs[1].offset + i * runs[1].stride, matrix_strides(b),
+            out.data<double>() + runs[2].offset + i * runs[2].stride, out.stride(-2), M, N, K, epilogue.accumulate);
+    }
+  });
+  if (epilogue.bias == nullptr && epilogue.multiply == nullptr) return;
+  const Tensor one = Tensor::full({1}, 1.0, DType::f64);
+  const Tensor zero = Tensor::zeros({1}, DType::f64);
+  const Tensor bias = (epilogue.bias != nullptr ? *epilogue.bias : zero).broadcast_to(out.shape());
+  const Tensor multiply = epilogue.multiply != nullptr ? *epilogue.multiply : one.broadcast_to(out.shape());
+  const View outs{out.shape(), strides_of(out), 0};
+  const View biases{out.shape(), strides_of(bias), 0};
+  const View factors{out.shape(), strides_of(multiply), 0};
+  for_each_row<3, View>(
+      out.shape(), {&outs, &biases, &factors}, [&](const std::array<Run, 3>& runs, std::int64_t count) {
+        double* y = out.data<double>() + runs[0].offset;
+        const double* c = bias.data<double>() + runs[1].offset;
+        const double* d = multiply.data<double>() + runs[2].offset;
+        for (std::int64_t i = 0; i < count; ++i) {
+          y[i * runs[0].stride] = (y[i * runs[0].stride] + c[i * runs[1].stride]) * d[i * runs[2].stride];
+        }
+      });
+}
+
+}  // namespace
+
+void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue) {
+  if (out.shape().numel() == 0) return;
+  if (!is_matrix(a)) return matmul(a.contiguous(), b, out, epilogue);
+  if (!is_matrix(b)) return matmul(a, b.contiguous(), out, epilogue);
+  flops.fetch_add(2 * out.shape().numel() * a.shape()[-1], std::memory_order_relaxed);
+  if (a.dtype() == DType::f32) {
+    matmul_f32(a, b, out, epilogue);
+  } else {
+    matmul_f64(a, b, out, epilogue);
+  }
+}
+
+}  // namespace backend
+}  // namespace engine

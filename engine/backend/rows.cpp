@@ -1,0 +1,287 @@
+// Sums over axes, and the loops over rows (the last axis) that softmax, layer_norm and l2_normalize are made of.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/backend/element_type.hpp"
+#include "engine/backend/kernels.hpp"
+#include "engine/backend/vector_math.hpp"
+#include "engine/tensor/walk.hpp"
+
+namespace engine::backend {
+namespace {
+
+struct Rows {
+  std::int64_t count;   // of rows
+  std::int64_t length;  // of each
+};
+
+Rows rows_of(const Tensor& x) {
+  const std::int64_t length = x.shape()[-1];
+  return {length == 0 ? 0 : x.numel() / length, length};
+}
+
+template <class T>
+T row_sum(const T* x, std::int64_t length) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (std::int64_t i = 0; i < length; ++i) total += x[i];
+  return total;
+}
+
+template <class T>
+T row_dot(const T* x, const T* y, std::int64_t length) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (std::int64_t i = 0; i < length; ++i) total += x[i] * y[i];
+  return total;
+}
+
+template <class T>
+T row_max(const T* x, std::int64_t length) {
+  T largest = -std::numeric_limits<T>::infinity();
+#pragma omp simd reduction(max : largest)
+  for (std::int64_t i = 0; i < length; ++i) largest = std::max(largest, x[i]);
+  return largest;
+}
+
+// p = softmax(scale·x) of one row; returns log Σ exp(scale·x).
+template <class T>
+T softmax_row(const T* x, T scale, T* p, std::int64_t length) {
+  const T shift = row_max(x, length) * scale;
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (std::int64_t i = 0; i < length; ++i) {
+    p[i] = vexp(x[i] * scale - shift);
+    total += p[i];
+  }
+  const T inverse = T(1) / total;
+#pragma omp simd
+  for (std::int64_t i = 0; i < length; ++i) p[i] *= inverse;
+  return shift + std::log(total);
+}
+
+Shape without_last(const Shape& shape) { return shape.without(-1); }
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Axes& axes) {
+  Shape kept = x.shape();
+  Shape repeated = x.shape();  // the result's shape with extents of 1, to be laid under x with stride 0
+  for (std::size_t i = axes.size(); i-- > 0;) {
+    kept = kept.without(axes[i]);
+    repeated = repeated.with(axes[i], 1);
+  }
+  Tensor result = Tensor::zeros(kept, x.dtype());
+  with_float_type(x.dtype(), [&]<class T>() {
+    T* total = result.writable().data<T>();
+    const Tensor under = result.reshape(repeated).broadcast_to(x.shape());
+    const T* in = x.data<T>();
+    for_each_row<2, Tensor>(x.shape(), {&x, &under}, [&](const std::array<Run, 2>& runs, std::int64_t count) {
+      const T* __restrict row = in + runs[0].offset;
+      T* __restrict out = total + runs[1].offset;
+      const std::int64_t step = runs[0].stride;
+      if (runs[1].stride == 0) {
+        if (step == 1) {
+          *out += row_sum(row, count);
+        } else {
+          for (std::int64_t i = 0; i < count; ++i) *out += row[i * step];
+        }
+      } else if (step == 1 && runs[1].stride == 1) {
+#pragma omp simd
+        for (std::int64_t i = 0; i < count; ++i) out[i] += row[i];
+      } else {
+        for (std::int64_t i = 0; i < count; ++i) out[i * runs[1].stride] += row[i * step];
+      }
+    });
+  });
+  return result;
+}
+
+Tensor max_last(const Tensor& x) {
+  const Tensor dense = x.contiguous();
+  const Rows rows = rows_of(x);
+  Tensor result = Tensor::empty(x.shape().with(-1, 1), x.dtype());
+  with_float_type(x.dtype(), [&]<class T>() {
+    T* out = result.writable().data<T>();
+    for (std::int64_t r = 0; r < rows.count; ++r) out[r] = row_max(dense.data<T>() + r * rows.length, rows.length);
+  });
+  return result;
+}
+
+double dot(const Tensor& a, const Tensor& b) {
+  return with_float_type(a.dtype(), [&]<class T>() {
+    const Tensor x = a.contiguous();
+    const Tensor y = b.contiguous();
+    const T* __restrict left = x.data<T>();
+    const T* __restrict right = y.data<T>();
+    const std::int64_t count = x.numel();
+    double total = 0;
+#pragma omp simd reduction(+ : total)
+    for (std::int64_t i = 0; i < count; ++i) total += static_cast<double>(left[i]) * static_cast<double>(right[i]);
+    return total;
+  });
+}
+
+void softmax(const Tensor& x, double scale, MutableTensor p) {
+  const Rows rows = rows_of(x);
+  with_float_type(x.dtype(), [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = p.data<T>();
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      softmax_row(in + r * rows.length, static_cast<T>(scale), out + r * rows.length, rows.length);
+    }
+  });
+}
+
+Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale) {
+  const Tensor dense = v.contiguous();
+  const Tensor probabilities = p.contiguous();
+  const Rows rows = rows_of(v);
+  Tensor result = Tensor::empty(v.shape(), v.dtype());
+  with_float_type(v.dtype(), [&]<class T>() {
+    T* out = result.writable().data<T>();
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      const T* __restrict probability = probabilities.data<T>() + r * rows.length;
+      const T* __restrict row = dense.data<T>() + r * rows.length;
+      T* __restrict target = out + r * rows.length;
+      const T mean = row_dot(probability, row, rows.length);
+      const T factor = static_cast<T>(scale);
+#pragma omp simd
+      for (std::int64_t i = 0; i < rows.length; ++i) target[i] = factor * probability[i] * (row[i] - mean);
+    }
+  });
+  return result;
+}
+
+Normalised standardise(const Tensor& x, double eps) {
+  const Tensor dense = x.contiguous();
+  const Rows rows = rows_of(x);
+  Normalised result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty(without_last(x.shape()), x.dtype())};
+  with_float_type(x.dtype(), [&]<class T>() {
+    T* value = result.value.writable().data<T>();
+    T* deviation = result.deviation.writable().data<T>();
+    const T inverse_length = T(1) / static_cast<T>(rows.length);
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      const T* __restrict row = dense.data<T>() + r * rows.length;
+      T* __restrict out = value + r * rows.length;
+      const T mean = row_sum(row, rows.length) * inverse_length;
+      T variance = 0;
+#pragma omp simd reduction(+ : variance)
+      for (std::int64_t i = 0; i < rows.length; ++i) variance += (row[i] - mean) * (row[i] - mean);
+      const T rho = T(1) / std::sqrt(variance * inverse_length + static_cast<T>(eps));
+#pragma omp simd
+      for (std::int64_t i = 0; i < rows.length; ++i) out[i] = rho * (row[i] - mean);
+      deviation[r] = rho;
+    }
+  });
+  return result;
+}
+
+Tensor standardise_jacobian(const Normalised& x, const Tensor& v) {
+  const Tensor dense = v.contiguous();
+  const Rows rows = rows_of(v);
+  Tensor result = Tensor::empty(v.shape(), v.dtype());
+  with_float_type(v.dtype(), [&]<class T>() {
+    T* out = result.writable().data<T>();
+    const T inverse_length = T(1) / static_cast<T>(rows.length);
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      const T* __restrict value = x.value.data<T>() + r * rows.length;
+      const T* __restrict row = dense.data<T>() + r * rows.length;
+      T* __restrict target = out + r * rows.length;
+      const T rho = x.deviation.data<T>()[r];
+      const T mean = row_sum(row, rows.length) * inverse_length;
+      const T along = row_dot(value, row, rows.length) * inverse_length;
+#pragma omp simd
+      for (std::int64_t i = 0; i < rows.length; ++i) target[i] = rho * (row[i] - mean - value[i] * along);
+    }
+  });
+  return result;
+}
+
+Normalised normalise(const Tensor& x) {
+  const Tensor dense = x.contiguous();
+  const Rows rows = rows_of(x);
+  Normalised result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty(without_last(x.shape()), x.dtype())};
+  with_float_type(x.dtype(), [&]<class T>() {
+    T* value = result.value.writable().data<T>();
+    T* deviation = result.deviation.writable().data<T>();
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      const T* __restrict row = dense.data<T>() + r * rows.length;
+      T* __restrict out = value + r * rows.length;
+      const T rho = T(1) / std::sqrt(row_dot(row, row, rows.length));
+#pragma omp simd
+      for (std::int64_t i = 0; i < rows.length; ++i) out[i] = rho * row[i];
+      deviation[r] = rho;
+    }
+  });
+  return result;
+}
+
+Tensor normalise_jacobian(const Normalised& x, const Tensor& v) {
+  const Tensor dense = v.contiguous();
+  const Rows rows = rows_of(v);
+  Tensor result = Tensor::empty(v.shape(), v.dtype());
+  with_float_type(v.dtype(), [&]<class T>() {
+    T* out = result.writable().data<T>();
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      const T* __restrict value = x.value.data<T>() + r * rows.length;
+      const T* __restrict row = dense.data<T>() + r * rows.length;
+      T* __restrict target = out + r * rows.length;
+      const T rho = x.deviation.data<T>()[r];
+      const T along = row_dot(value, row, rows.length);
+#pragma omp simd
+      for (std::int64_t i = 0; i < rows.length; ++i) target[i] = rho * (row[i] - value[i] * along);
+    }
+  });
+  return result;
+}
+
+Tensor scale_shift(const Tensor& x, const Tensor& gamma, const Tensor* beta) {
+  const Tensor dense = x.contiguous();
+  const Tensor scales = gamma.contiguous();
+  const Tensor shifts = beta != nullptr ? beta->contiguous() : scales;
+  const Rows rows = rows_of(x);
+  Tensor result = Tensor::empty(x.shape(), x.dtype());
+  with_float_type(x.dtype(), [&]<class T>() {
+    T* out = result.writable().data<T>();
+    const T* __restrict scale = scales.data<T>();
+    const T* __restrict shift = shifts.data<T>();
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      const T* __restrict row = dense.data<T>() + r * rows.length;
+      T* __restrict target = out + r * rows.length;
+      if (beta != nullptr) {
+#pragma omp simd
+        for (std::int64_t i = 0; i < rows.length; ++i) target[i] = scale[i] * row[i] + shift[i];
+      } else {
+#pragma omp simd
+        for (std::int64_t i = 0; i < rows.length; ++i) target[i] = scale[i] * row[i];
+      }
+    }
+  });
+  return result;
+}
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets, Tensor* residual) {
+  const Tensor z = logits.contiguous();
+  const Tensor t = targets.contiguous();
+  const Rows rows = rows_of(logits);
+  Tensor difference = Tensor::empty(logits.shape(), logits.dtype());
+  double total = 0;
+  with_float_type(logits.dtype(), [&]<class T>() {
+    T* out = difference.writable().data<T>();
+    const T inverse_count = T(1) / static_cast<T>(rows.count);
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      const T* __restrict row = z.data<T>() + r * rows.length;
+      const T* __restrict target = t.data<T>() + r * rows.length;
+      T* __restrict p = out + r * rows.length;
+      total += static_cast<double>(softmax_row(row, T(1), p, rows.length) - row_dot(target, row, rows.length));
+#pragma omp simd
+      for (std::int64_t i = 0; i < rows.length; ++i) p[i] = (p[i] - target[i]) * inverse_count;
+    }
+  });
+  if (residual != nullptr) *residual = difference;
+  return Tensor::full({}, total / static_cast<double>(rows.count), logits.dtype());
+}
+
+}  // namespace engine::backend

@@ -1,0 +1,94 @@
+// Softmax cross entropy, averaged over the batch, fused. Targets t are an attribute of the op, so no rule mentions
+// their tangent.
+//
+//   L = −1/B Σ_b Σ_k t log softmax(z)                     residual r = (softmax(z) − t)/B
+//   push   L̇ = ⟨r, ż⟩
+//   pull   z̄ = L̄ r
+#include <cmath>
+
+#include "engine/autodiff/primitive.hpp"
+#include "engine/backend/kernels.hpp"
+#include "engine/ops/check.hpp"
+#include "engine/ops/ops.hpp"
+
+namespace engine {
+namespace {
+
+class CrossEntropy final : public Primitive {
+ public:
+  explicit CrossEntropy(Tensor targets) : targets_(std::move(targets)) {}
+  std::string_view name() const noexcept override { return "cross_entropy"; }
+  bool is_fused() const noexcept override { return true; }
+
+  Evaluation forward(VarSpan x, Save save) const override {
+    Tensor residual = Tensor::empty({0}, x[0].dtype());
+    const Tensor loss = backend::cross_entropy(x[0].tensor(), targets_, save == Save::yes ? &residual : nullptr);
+    return {{loss}, save == Save::yes ? Vars{residual} : Vars{}};
+  }
+  Tangents pushforward(VarSpan r, TangentSpan x_dot) const override {
+    return {Var(Tensor::full({}, backend::dot(r[0].tensor(), x_dot[0]->tensor()), r[0].dtype()))};
+  }
+  Tangents pullback(VarSpan r, TangentSpan y_bar, const Wanted&) const override {
+    return {Var(backend::affine(r[0].tensor(), y_bar[0]->tensor().item(), 0.0))};
+  }
+
+  Vars decompose(VarSpan x) const override {
+    const Tensor largest =
+        backend::max_last(x[0].tensor());  // a constant: the loss does not change under a shift of a row
+    const Var z = sub(x[0], broadcast_to(largest, x[0].shape()));
+    const Var totals = reshape(log(sum(exp(z), {-1})), largest.shape());
+    const Var log_p = sub(z, broadcast_to(totals, z.shape()));
+    return {scale(dot(Var(targets_), log_p), -1.0 / static_cast<double>(x[0].shape()[0]))};
+  }
+
+ private:
+  Tensor targets_;
+};
+
+void require_logits(const Var& logits) {
+  require_floating("cross_entropy", logits);
+  require(logits.shape().rank() == 2 && logits.shape().numel() > 0, "cross_entropy", "needs logits [B, K]", logits);
+}
+
+template <class T>
+Tensor one_hot(const Tensor& labels, const Shape& shape) {
+  Tensor targets = Tensor::zeros(shape, DTypeOf<T>::value);
+  T* rows = targets.writable().data<T>();
+  for (std::int64_t b = 0; b < shape[0]; ++b) {
+    const std::int64_t label = labels.data<std::int64_t>()[b * labels.stride(0)];
+    if (label < 0 || label >= shape[1]) {
+      throw std::invalid_argument("[cross_entropy] needs labels in 0 .. " + std::to_string(shape[1] - 1) + "; got " +
+                                  std::to_string(label) + " at position " + std::to_string(b) + ".");
+    }
+    rows[b * shape[1] + label] = T(1);
+  }
+  return targets;
+}
+
+}  // namespace
+
+Var cross_entropy(const Var& logits, const Tensor& labels) {
+  require_logits(logits);
+  if (labels.dtype() != DType::i64 || labels.shape() != Shape{logits.shape()[0]}) {
+    throw ShapeError("[cross_entropy] needs labels i64 [" + std::to_string(logits.shape()[0]) + "]; got " +
+                     describe(labels) + ".");
+  }
+  return soft_cross_entropy(logits, logits.dtype() == DType::f32 ? one_hot<float>(labels, logits.shape())
+                                                                 : one_hot<double>(labels, logits.shape()));
+}
+
+Var soft_cross_entropy(const Var& logits, const Tensor& targets) {
+  require_logits(logits);
+  require_same("cross_entropy", logits, targets);
+  const Tensor totals = backend::sum(targets, {1}).to(DType::f64);
+  for (std::int64_t b = 0; b < targets.shape()[0]; ++b) {
+    const double total = totals.data<double>()[b];
+    if (!(std::abs(total - 1.0) < 1e-4)) {
+      throw std::invalid_argument("[cross_entropy] each row of targets must sum to 1; row " + std::to_string(b) +
+                                  " sums to " + std::to_string(total) + ".");
+    }
+  }
+  return call(std::make_shared<const CrossEntropy>(targets), {logits});
+}
+
+}  // namespace engine

@@ -1,0 +1,11 @@
+// How many multiplications the products did: the unit in which the cost of a step is counted (docs/linearisation.md).
+#pragma once
+
+#include <cstdint>
+
+namespace engine {
+
+// Floating point operations (2·M·N·K each) of all products of this process so far.
+std::int64_t matmul_flops() noexcept;
+
+}  // namespace engine

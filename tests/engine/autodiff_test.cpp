@@ -1,0 +1,138 @@
+// The transforms themselves: nesting, escape, counting, memory.
+#include <boost/test/unit_test.hpp>
+#include <thread>
+
+#include "engine/autodiff/transforms.hpp"
+#include "engine/ops/ops.hpp"
+#include "engine/parallel/memory.hpp"
+#include "engine/parallel/work.hpp"
+#include "engine/tensor/errors.hpp"
+#include "tests/support/tensors.hpp"
+
+using namespace engine;
+using tests::check_close;
+using tests::random_tensor;
+
+namespace {
+
+Tensor scalar(double value) { return Tensor::full({}, value, DType::f64); }
+
+const Function kCube = [](VarSpan x) { return Vars{mul(x[0], mul(x[0], x[0]))}; };
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(autodiff)
+
+BOOST_AUTO_TEST_CASE(derivatives_of_a_cube_at_two) {  // 8, 12, 12, 6
+  const Vars x{scalar(2.0)};
+  BOOST_CHECK_EQUAL(kCube(x)[0].tensor().item(), 8.0);
+  BOOST_CHECK_EQUAL(grad(kCube)(x)[0].tensor().item(), 12.0);
+  BOOST_CHECK_EQUAL(grad(grad(kCube))(x)[0].tensor().item(), 12.0);
+  BOOST_CHECK_EQUAL(grad(grad(grad(kCube)))(x)[0].tensor().item(), 6.0);
+}
+
+BOOST_AUTO_TEST_CASE(nested_transforms_do_not_confuse_their_perturbations) {  // d/dx [x · d/dy (x + y) at 1] = 1
+  const Function outer = [](VarSpan x) {
+    const Function inner = [&](VarSpan y) { return Vars{add(x[0], y[0])}; };
+    const std::vector<Tangents> one{Tangents{scalar(1.0)}};
+    const Tangent slope = jvp(inner, Vars{scalar(1.0)}, one)[0].tangents[0];
+    return Vars{mul(x[0], *slope)};
+  };
+  BOOST_CHECK_EQUAL(grad(outer)(Vars{scalar(5.0)})[0].tensor().item(), 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(an_input_that_is_not_used_has_no_tangent) {
+  const Function first = [](VarSpan x) { return Vars{scale(x[0], 3.0), x[1]}; };
+  const Linearization record = linearize(first, Vars{scalar(1.0), scalar(2.0), scalar(3.0)});
+  const Tangents y_dot = record.push(Tangents{std::nullopt, scalar(1.0), scalar(1.0)});
+  BOOST_CHECK(!y_dot[0].has_value());
+  BOOST_CHECK_EQUAL(y_dot[1]->tensor().item(), 1.0);
+  const Tangents x_bar = record.pull(Tangents{scalar(1.0), std::nullopt});
+  BOOST_CHECK_EQUAL(x_bar[0]->tensor().item(), 3.0);
+  BOOST_CHECK(!x_bar[1].has_value());
+  BOOST_CHECK(!x_bar[2].has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_constant_output_has_no_tangent) {
+  const Function constant = [](VarSpan) { return Vars{scalar(4.0)}; };
+  const Linearization record = linearize(constant, Vars{scalar(1.0)});
+  BOOST_CHECK_EQUAL(record.primals()[0].tensor().item(), 4.0);
+  BOOST_CHECK(!record.push(Tangents{scalar(1.0)})[0].has_value());
+  BOOST_CHECK(!record.pull(Tangents{scalar(1.0)})[0].has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_traced_value_cannot_escape_its_transform) {
+  Vars leaked;
+  const Function leak = [&](VarSpan x) {
+    leaked.push_back(scale(x[0], 2.0));
+    return Vars{x[0]};
+  };
+  linearize(leak, Vars{scalar(1.0)});
+  BOOST_CHECK_EXCEPTION(add(leaked[0], scalar(1.0)), EscapeError, [](const EscapeError& error) {
+    return std::string(error.what()).find("[add] a traced value escaped its transform: f64 []") != std::string::npos;
+  });
+  // Another transform at the same level is not mistaken for the one that has ended.
+  const Function use = [&](VarSpan x) { return Vars{add(x[0], leaked[0])}; };
+  BOOST_CHECK_THROW(linearize(use, Vars{scalar(1.0)}), EscapeError);
+}
+
+BOOST_AUTO_TEST_CASE(a_throwing_model_leaves_no_level_open) {
+  const Function fails = [](VarSpan x) -> Vars { return {add(x[0], Tensor::zeros({3}, DType::f64))}; };
+  BOOST_CHECK_THROW(linearize(fails, Vars{scalar(1.0)}), ShapeError);
+  BOOST_CHECK_EQUAL(grad(kCube)(Vars{scalar(2.0)})[0].tensor().item(), 12.0);
+}
+
+BOOST_AUTO_TEST_CASE(tangents_of_the_wrong_kind_are_named) {
+  const Linearization record = linearize(kCube, Vars{scalar(1.0)});
+  const auto says = [](const std::string& part) {
+    return [part](const std::exception& error) { return std::string(error.what()).find(part) != std::string::npos; };
+  };
+  BOOST_CHECK_EXCEPTION(record.push(Tangents{}), ShapeError, says("[push] needs one entry per input, 1; got 0"));
+  BOOST_CHECK_EXCEPTION(record.push(Tangents{Tensor::zeros({2}, DType::f64)}), ShapeError,
+                        says("[push] entry 0 must be []; got [2]"));
+  BOOST_CHECK_EXCEPTION(record.pull(Tangents{Tensor::zeros({})}), DTypeError,
+                        says("[pull] entry 0 must be f64; got f32"));
+  BOOST_CHECK_EXCEPTION(grad([](VarSpan x) { return Vars{x[0]}; })(Vars{Tensor::zeros({2})}), ShapeError,
+                        says("[grad]"));
+}
+
+BOOST_AUTO_TEST_CASE(a_last_pull_frees_the_residuals) {
+  Random random(1);
+  const Function deep = [](VarSpan x) {
+    Var y = x[0];
+    for (int i = 0; i < 20; ++i) y = tanh(y);
+    return Vars{sum(y, {0})};
+  };
+  Linearization record = linearize(deep, Vars{random_tensor({1000}, random)});
+  BOOST_CHECK_GE(record.residual_bytes(), 20 * 8000);
+  const Tensor kept = record.pull(Tangents{scalar(1.0)})[0]->tensor();
+  check_close(std::move(record).pull(Tangents{scalar(1.0)})[0]->tensor(), kept, 0.0, "the last pull");
+  BOOST_CHECK_EQUAL(record.residual_bytes(), 0);  // NOLINT: moved from on purpose
+}
+
+BOOST_AUTO_TEST_CASE(a_recording_reads_like_equations) {
+  const Function f = [](VarSpan x) { return Vars{mul(scale(x[0], 2.0), Tensor::full({3}, 1.0, DType::f64))}; };
+  const std::string text = linearize(f, Vars{Tensor::zeros({3}, DType::f64)}).to_string();
+  BOOST_CHECK_EQUAL(text, "v1[3] = scale v0[3]\nv2[3] = mul v1[3] const\n");
+}
+
+BOOST_AUTO_TEST_CASE(push_and_pull_cost_two_products_each_for_one_of_the_primal) {
+  Random random(2);
+  const Function layer = [](VarSpan x) { return Vars{linear(x[0], x[1])}; };
+  const Vars x{random_tensor({6, 4}, random), random_tensor({5, 4}, random)};
+  const auto flops_of = [](const auto& work) {
+    const std::int64_t before = matmul_flops();
+    work();
+    return matmul_flops() - before;
+  };
+  const std::int64_t unit = 2 * 6 * 4 * 5;
+  BOOST_CHECK_EQUAL(flops_of([&] { layer(x); }), unit);
+  const Linearization record = linearize(layer, x);
+  const Tangents v{random_tensor({6, 4}, random), random_tensor({5, 4}, random)};
+  BOOST_CHECK_EQUAL(flops_of([&] { record.push(v); }), 2 * unit);
+  BOOST_CHECK_EQUAL(flops_of([&] { record.pull(Tangents{random_tensor({6, 5}, random)}); }), 2 * unit);
+  const std::vector<Tangents> eight(8, v);
+  BOOST_CHECK_EQUAL(flops_of([&] { jvp(layer, x, eight); }), 17 * unit);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

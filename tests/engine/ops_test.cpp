@@ -1,0 +1,350 @@
+// Every op through check_rules on several shapes, extents of 1 and odd ones included, and one example each that can be
+// checked on paper.
+#include "engine/ops/ops.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "engine/tensor/errors.hpp"
+#include "tests/support/check_rules.hpp"
+#include "tests/support/tensors.hpp"
+
+using namespace engine;
+using tests::check_close;
+using tests::check_rules;
+using tests::random_tensor;
+using tests::RuleOptions;
+using tests::uniform_tensor;
+using tests::values_of;
+
+namespace {
+
+using Reference = std::function<Tensor(const std::vector<Tensor>&)>;
+
+Function unary(Var (*op)(const Var&)) {
+  return [op](VarSpan x) { return Vars{op(x[0])}; };
+}
+Function binary(Var (*op)(const Var&, const Var&)) {
+  return [op](VarSpan x) { return Vars{op(x[0], x[1])}; };
+}
+
+Reference elementwise(double (*f)(double)) {
+  return [f](const std::vector<Tensor>& x) {
+    std::vector<double> values = values_of(x[0]);
+    for (double& value : values) value = f(value);
+    return Tensor::from<double>(values, x[0].shape());
+  };
+}
+Reference elementwise(double (*f)(double, double)) {
+  return [f](const std::vector<Tensor>& x) {
+    std::vector<double> values = values_of(x[0]);
+    const std::vector<double> right = values_of(x[1]);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = f(values[i], right[i]);
+    return Tensor::from<double>(values, x[0].shape());
+  };
+}
+
+const std::vector<Shape> kShapes{{}, {1}, {5}, {3, 4}, {1, 7}, {2, 1, 3}, {2, 3, 4}, {1, 1, 1, 1}};
+
+// rows [R, C] seen as the function of each row
+Reference rowwise(const std::function<void(double*, std::size_t)>& f) {
+  return [f](const std::vector<Tensor>& x) {
+    std::vector<double> values = values_of(x[0]);
+    const std::size_t length = static_cast<std::size_t>(x[0].shape()[-1]);
+    for (std::size_t begin = 0; begin < values.size(); begin += length) f(values.data() + begin, length);
+    return Tensor::from<double>(values, x[0].shape());
+  };
+}
+
+Tensor naive_linear(const std::vector<Tensor>& x, const std::function<double(double)>& g) {
+  const std::vector<double> rows = values_of(x[0]);
+  const std::vector<double> weight = values_of(x[1]);
+  const std::vector<double> bias =
+      x.size() > 2 ? values_of(x[2]) : std::vector<double>(static_cast<std::size_t>(x[1].shape()[0]), 0.0);
+  const std::size_t I = static_cast<std::size_t>(x[1].shape()[1]);
+  const std::size_t O = bias.size();
+  std::vector<double> out(rows.size() / I * O);
+  for (std::size_t r = 0; r < rows.size() / I; ++r) {
+    for (std::size_t o = 0; o < O; ++o) {
+      double z = bias[o];
+      for (std::size_t i = 0; i < I; ++i) z += rows[r * I + i] * weight[o * I + i];
+      out[r * O + o] = g(z);
+    }
+  }
+  return Tensor::from<double>(out, x[0].shape().with(-1, x[1].shape()[0]));
+}
+
+double gelu_of(double z) { return z * 0.5 * (1.0 + std::erf(z / std::sqrt(2.0))); }
+double quick_gelu_of(double z) { return z / (1.0 + std::exp(-1.702 * z)); }
+
+Tensor naive_attention(const Tensor& qkv, std::int64_t heads) {
+  const std::int64_t B = qkv.shape()[0];
+  const std::int64_t T = qkv.shape()[1];
+  const std::int64_t C = qkv.shape()[2] / 3;
+  const std::int64_t d = C / heads;
+  const std::vector<double> x = values_of(qkv);
+  const auto at = [&](std::int64_t b, std::int64_t t, std::int64_t part, std::int64_t c) {
+    return x[static_cast<std::size_t>((b * T + t) * 3 * C + part * C + c)];
+  };
+  std::vector<double> out(static_cast<std::size_t>(B * T * C), 0.0);
+  for (std::int64_t b = 0; b < B; ++b) {
+    for (std::int64_t h = 0; h < heads; ++h) {
+      for (std::int64_t i = 0; i < T; ++i) {
+        std::vector<double> p;
+        double total = 0.0;
+        for (std::int64_t j = 0; j < T; ++j) {
+          double score = 0.0;
+          for (std::int64_t c = h * d; c < (h + 1) * d; ++c) score += at(b, i, 0, c) * at(b, j, 1, c);
+          p.push_back(std::exp(score / std::sqrt(static_cast<double>(d))));
+          total += p.back();
+        }
+        for (std::int64_t j = 0; j < T; ++j) {
+          for (std::int64_t c = h * d; c < (h + 1) * d; ++c) {
+            out[static_cast<std::size_t>((b * T + i) * C + c)] +=
+                p[static_cast<std::size_t>(j)] / total * at(b, j, 2, c);
+          }
+        }
+      }
+    }
+  }
+  return Tensor::from<double>(out, {B, T, C});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(ops)
+
+BOOST_AUTO_TEST_CASE(arithmetic_obeys_its_rules) {
+  Random random(1);
+  for (const Shape& shape : kShapes) {
+    const std::vector<Tensor> pair{random_tensor(shape, random), random_tensor(shape, random)};
+    check_rules("add", binary(add), pair, {.reference = elementwise(+[](double a, double b) { return a + b; })});
+    check_rules("sub", binary(sub), pair, {.reference = elementwise(+[](double a, double b) { return a - b; })});
+    check_rules("mul", binary(mul), pair, {.reference = elementwise(+[](double a, double b) { return a * b; })});
+    check_rules("dot", binary(dot), pair);
+    check_rules("scale", [](VarSpan x) { return Vars{scale(x[0], -2.5)}; }, {pair[0]},
+                {.reference = elementwise(+[](double a) { return -2.5 * a; })});
+    check_rules("shift", [](VarSpan x) { return Vars{shift(x[0], 0.5)}; }, {pair[0]},
+                {.reference = elementwise(+[](double a) { return a + 0.5; })});
+  }
+  check_rules("add of one value to itself", [](VarSpan x) { return Vars{add(x[0], x[0])}; },
+              {random_tensor({3, 2}, random)});
+}
+
+BOOST_AUTO_TEST_CASE(functions_obey_their_rules) {
+  Random random(2);
+  for (const Shape& shape : kShapes) {
+    const std::vector<Tensor> any{random_tensor(shape, random)};
+    const std::vector<Tensor> positive{uniform_tensor(shape, random, 0.5, 2.0)};
+    check_rules("exp", unary(exp), any, {.reference = elementwise(+[](double x) { return std::exp(x); })});
+    check_rules("log", unary(log), positive, {.reference = elementwise(+[](double x) { return std::log(x); })});
+    check_rules("sqrt", unary(sqrt), positive, {.reference = elementwise(+[](double x) { return std::sqrt(x); })});
+    check_rules("reciprocal", unary(reciprocal), positive,
+                {.reference = elementwise(+[](double x) { return 1.0 / x; })});
+    check_rules("tanh", unary(tanh), any, {.reference = elementwise(+[](double x) { return std::tanh(x); })});
+    check_rules("sigmoid", unary(sigmoid), any,
+                {.reference = elementwise(+[](double x) { return 1.0 / (1.0 + std::exp(-x)); })});
+    check_rules("normal_cdf", unary(normal_cdf), any,
+                {.reference = elementwise(+[](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); })});
+    check_rules("gelu", unary(gelu), any, {.reference = elementwise(&gelu_of)});
+    check_rules("quick_gelu", unary(quick_gelu), any, {.reference = elementwise(&quick_gelu_of)});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(shape_ops_obey_their_rules) {
+  Random random(3);
+  const Tensor x = random_tensor({2, 3, 4}, random);
+  check_rules("reshape", [](VarSpan v) { return Vars{reshape(v[0], {4, 6})}; }, {x});
+  check_rules("permute", [](VarSpan v) { return Vars{permute(v[0], {2, 0, 1})}; }, {x});
+  check_rules("permute, negative axes", [](VarSpan v) { return Vars{permute(v[0], {-1, 0, 1})}; }, {x});
+  check_rules("transpose", [](VarSpan v) { return Vars{transpose(v[0])}; }, {x});
+  check_rules("slice", [](VarSpan v) { return Vars{slice(v[0], 1, 1, 3)}; }, {x});
+  check_rules("slice of one", [](VarSpan v) { return Vars{slice(v[0], -1, 3, 4)}; }, {x});
+  check_rules("pad", [](VarSpan v) { return Vars{pad(v[0], -1, 2, 1)}; }, {x});
+  check_rules("broadcast_to",
+              [](VarSpan v) {
+                return Vars{broadcast_to(v[0], {5, 2, 3, 4})};
+              },
+              {random_tensor({2, 1, 4}, random)});
+  check_rules("broadcast_to of a scalar",
+              [](VarSpan v) {
+                return Vars{broadcast_to(v[0], {2, 3})};
+              },
+              {random_tensor({}, random)});
+  check_rules("cast", [](VarSpan v) { return Vars{cast(cast(v[0], DType::f64), DType::f64)}; }, {x});
+  check_rules("patchify", [](VarSpan v) { return Vars{patchify(v[0], 2)}; }, {random_tensor({2, 3, 4, 6}, random)});
+  for (int axis = 0; axis < 3; ++axis) {
+    const std::vector<Tensor> parts{x, random_tensor(x.shape().with(axis, 1), random),
+                                    random_tensor(x.shape().with(axis, 5), random)};
+    check_rules(
+        "concat", [axis](VarSpan v) { return Vars{concat(v, axis)}; }, parts);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(patchify_lays_out_channels_slowest) {
+  std::vector<double> pixels;
+  for (int i = 0; i < 2 * 2 * 4; ++i) pixels.push_back(i);  // two channels of 2 x 4
+  const Tensor patches = patchify(Tensor::from<double>(pixels, {1, 2, 2, 4}), 2).tensor();
+  check_close(patches, Tensor::from<double>({0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15}, {1, 2, 8}), 0.0,
+              "patchify");
+}
+
+BOOST_AUTO_TEST_CASE(reductions_obey_their_rules) {
+  Random random(4);
+  const Tensor x = random_tensor({2, 3, 4}, random);
+  for (const Axes& axes : std::vector<Axes>{{0}, {1}, {2}, {-1}, {0, 1}, {0, 2}, {1, 2}, {0, 1, 2}, {}}) {
+    check_rules("sum", [&](VarSpan v) { return Vars{sum(v[0], axes)}; }, {x});
+    check_rules("mean", [&](VarSpan v) { return Vars{mean(v[0], axes)}; }, {x});
+  }
+  check_close(sum(Tensor::from<double>({1, 2, 3, 4, 5, 6}, {2, 3}), {0}).tensor(), Tensor::from<double>({5, 7, 9}, {3}),
+              0.0, "sum over rows");
+  check_close(sum(Tensor::from<double>({1, 2, 3, 4, 5, 6}, {2, 3}), {1}).tensor(), Tensor::from<double>({6, 15}, {2}),
+              0.0, "sum over columns");
+}
+
+BOOST_AUTO_TEST_CASE(matmul_obeys_its_rules) {
+  Random random(5);
+  const auto naive = [](const std::vector<Tensor>& x) {
+    return naive_linear({x[0], x[1].permute({1, 0})}, [](double z) { return z; });
+  };
+  for (const auto& [M, K, N] :
+       std::vector<std::array<std::int64_t, 3>>{{1, 1, 1}, {1, 5, 1}, {3, 1, 4}, {2, 3, 4}, {7, 5, 1}, {17, 9, 13}}) {
+    check_rules("matmul", binary(matmul), {random_tensor({M, K}, random), random_tensor({K, N}, random)},
+                {.reference = naive});
+  }
+  check_rules("batched matmul", binary(matmul),
+              {random_tensor({2, 3, 4, 5}, random), random_tensor({2, 3, 5, 2}, random)});
+  check_rules("matmul with a batch of one", binary(matmul),
+              {random_tensor({1, 3, 1}, random), random_tensor({1, 1, 2}, random)});
+}
+
+BOOST_AUTO_TEST_CASE(matmul_takes_every_view) {
+  Random random(6);
+  const Tensor a = random_tensor({3, 4}, random);
+  const Tensor b = random_tensor({4, 5}, random);
+  const Tensor product = matmul(a, b).tensor();
+  const Tensor a_column_major = a.permute({1, 0}).contiguous().permute({1, 0});
+  const Tensor b_column_major = b.permute({1, 0}).contiguous().permute({1, 0});
+  const double tolerance = 1e-14;
+  check_close(matmul(a_column_major, b).tensor(), product, tolerance, "column-major a");
+  check_close(matmul(a, b_column_major).tensor(), product, tolerance, "column-major b");
+  check_close(matmul(a_column_major, b_column_major).tensor(), product, tolerance, "both");
+  const Tensor repeated = random_tensor({1, 4}, random).broadcast_to({3, 4});
+  check_close(matmul(repeated, b).tensor(), matmul(repeated.contiguous(), b).tensor(), tolerance, "repeated rows");
+  const Tensor batch = random_tensor({4, 5}, random).reshape({1, 4, 5}).broadcast_to({2, 4, 5});
+  const Tensor left = random_tensor({2, 3, 4}, random);
+  check_close(matmul(left, batch).tensor(), matmul(left, batch.contiguous()).tensor(), tolerance, "repeated matrices");
+}
+
+BOOST_AUTO_TEST_CASE(linear_layers_obey_their_rules) {
+  Random random(7);
+  for (const Shape& shape : std::vector<Shape>{{5}, {1, 5}, {3, 5}, {2, 3, 5}, {2, 3, 1}}) {
+    const std::vector<Tensor> inputs{random_tensor(shape, random), random_tensor({4, shape[-1]}, random, 0.5),
+                                     random_tensor({4}, random)};
+    check_rules(
+        "linear without bias", [](VarSpan v) { return Vars{linear(v[0], v[1])}; }, {inputs[0], inputs[1]},
+        {.reference = [](const std::vector<Tensor>& x) { return naive_linear(x, [](double z) { return z; }); }});
+    check_rules(
+        "linear", [](VarSpan v) { return Vars{linear(v[0], v[1], v[2])}; }, inputs,
+        {.reference = [](const std::vector<Tensor>& x) { return naive_linear(x, [](double z) { return z; }); }});
+    check_rules("linear with gelu",
+                [](VarSpan v) { return Vars{linear_activation(v[0], v[1], v[2], Activation::gelu)}; }, inputs,
+                {.reference = [](const std::vector<Tensor>& x) { return naive_linear(x, gelu_of); }});
+    check_rules("linear with quick_gelu",
+                [](VarSpan v) { return Vars{linear_activation(v[0], v[1], v[2], Activation::quick_gelu)}; }, inputs,
+                {.reference = [](const std::vector<Tensor>& x) { return naive_linear(x, quick_gelu_of); }});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(row_ops_obey_their_rules) {
+  Random random(8);
+  const auto softmax_row = [](double* row, std::size_t length) {
+    double total = 0.0;
+    for (std::size_t i = 0; i < length; ++i) total += std::exp(row[i]);
+    for (std::size_t i = 0; i < length; ++i) row[i] = std::exp(row[i]) / total;
+  };
+  const auto unit_row = [](double* row, std::size_t length) {
+    double total = 0.0;
+    for (std::size_t i = 0; i < length; ++i) total += row[i] * row[i];
+    for (std::size_t i = 0; i < length; ++i) row[i] /= std::sqrt(total);
+  };
+  for (const Shape& shape : std::vector<Shape>{{6}, {1, 6}, {3, 5}, {2, 3, 7}, {2, 1}}) {
+    check_rules("softmax", unary(softmax), {random_tensor(shape, random)}, {.reference = rowwise(softmax_row)});
+    check_rules("l2_normalize", unary(l2_normalize), {shift(random_tensor(shape, random, 0.3), 1.0).tensor()},
+                {.reference = rowwise(unit_row)});
+    if (shape[-1] == 1) continue;  // the variance of one value is 0: the derivative is that of eps alone
+    const auto norm_row = [](double* row, std::size_t length) {
+      double mean = 0.0;
+      double variance = 0.0;
+      for (std::size_t i = 0; i < length; ++i) mean += row[i] / static_cast<double>(length);
+      for (std::size_t i = 0; i < length; ++i)
+        variance += (row[i] - mean) * (row[i] - mean) / static_cast<double>(length);
+      for (std::size_t i = 0; i < length; ++i) row[i] = (row[i] - mean) / std::sqrt(variance + 1e-5);
+    };
+    const Tensor gamma = random_tensor({shape[-1]}, random);
+    const Tensor beta = random_tensor({shape[-1]}, random);
+    const Reference reference = [&](const std::vector<Tensor>& x) {
+      const Var hat = rowwise(norm_row)({x[0]});
+      return add(mul(hat, broadcast_to(x[1], x[0].shape())), broadcast_to(x[2], x[0].shape())).tensor();
+    };
+    check_rules("layer_norm", [](VarSpan v) { return Vars{layer_norm(v[0], v[1], v[2])}; },
+                {random_tensor(shape, random), gamma, beta},
+                {.reference = reference,
+                 .difference_tolerance = 2e-7,
+                 .f32_tolerance = 5e-5});  // rows of near-equal values amplify
+  }
+  const Tensor huge = Tensor::from<double>({1000.0, 1000.0, -1000.0}, {1, 3});
+  check_close(softmax(huge).tensor(), Tensor::from<double>({0.5, 0.5, 0.0}, {1, 3}), 1e-15, "softmax of large values");
+}
+
+BOOST_AUTO_TEST_CASE(attention_obeys_its_rules) {
+  Random random(9);
+  for (const auto& [B, T, heads, d] :
+       std::vector<std::array<std::int64_t, 4>>{{1, 1, 1, 1}, {1, 4, 1, 3}, {2, 5, 2, 3}, {3, 2, 3, 1}}) {
+    check_rules("attention", [heads = heads](VarSpan v) { return Vars{attention(v[0], heads)}; },
+                {random_tensor({B, T, 3 * heads * d}, random)},
+                {.reference = [heads = heads](const std::vector<Tensor>& x) { return naive_attention(x[0], heads); }});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(cross_entropy_obeys_its_rules) {
+  Random random(10);
+  const Tensor labels = Tensor::from<std::int64_t>({2, 0, 3}, {3});
+  check_rules("cross_entropy", [&](VarSpan v) { return Vars{cross_entropy(v[0], labels)}; },
+              {random_tensor({3, 4}, random)});
+  const Tensor targets = softmax(random_tensor({3, 4}, random)).tensor();
+  check_rules("soft_cross_entropy", [&](VarSpan v) { return Vars{soft_cross_entropy(v[0], targets.to(v[0].dtype()))}; },
+              {random_tensor({3, 4}, random)});
+  const double loss =
+      cross_entropy(Tensor::from<double>({0, 0, 0, 0}, {1, 4}), Tensor::from<std::int64_t>({1}, {1})).tensor().item();
+  BOOST_CHECK_CLOSE(loss, std::log(4.0), 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(arguments_that_do_not_fit_are_named) {
+  const auto says = [](const std::string& part) {
+    return [part](const std::exception& error) { return std::string(error.what()).find(part) != std::string::npos; };
+  };
+  const Tensor a = Tensor::zeros({2, 3});
+  const Tensor b = Tensor::zeros({4, 3});
+  const Tensor wide = Tensor::zeros({2, 3}, DType::f64);
+  BOOST_CHECK_EXCEPTION(add(a, b), ShapeError, says("[add] needs one shape; got [2, 3] and [4, 3]"));
+  BOOST_CHECK_EXCEPTION(mul(a, wide), DTypeError, says("[mul] needs one element type; got f32 [2, 3] and f64 [2, 3]"));
+  BOOST_CHECK_EXCEPTION(matmul(a, b), ShapeError, says("[2, 3] and [4, 3]"));
+  BOOST_CHECK_EXCEPTION(linear(a, Tensor::zeros({5, 4})), ShapeError, says("[linear] needs x [..., I]"));
+  BOOST_CHECK_EXCEPTION(linear(a, b, Tensor::zeros({3})), ShapeError, says("needs a bias [4]; got [3]"));
+  BOOST_CHECK_EXCEPTION(layer_norm(a, Tensor::zeros({2}), Tensor::zeros({3})), ShapeError,
+                        says("needs gamma [3]; got [2]"));
+  BOOST_CHECK_EXCEPTION(attention(Tensor::zeros({1, 2, 9}), 2), ShapeError, says("[attention]"));
+  BOOST_CHECK_EXCEPTION(cross_entropy(a, Tensor::from<std::int64_t>({0, 3}, {2})), std::invalid_argument,
+                        says("0 .. 2; got 3 at position 1"));
+  BOOST_CHECK_EXCEPTION(cross_entropy(a, Tensor::from<std::int64_t>({0}, {1})), ShapeError,
+                        says("needs labels i64 [2]"));
+  BOOST_CHECK_EXCEPTION(soft_cross_entropy(a, a), std::invalid_argument, says("sums to 0"));
+  BOOST_CHECK_EXCEPTION(patchify(Tensor::zeros({1, 3, 5, 4}), 2), ShapeError, says("[patchify]"));
+  const Vars parts{Var(a), Var(Tensor::zeros({2, 3, 1}))};
+  BOOST_CHECK_EXCEPTION(concat(parts, 0), ShapeError, says("[concat]"));
+  BOOST_CHECK_EXCEPTION(reshape(a, {5}), ShapeError, says("[2, 3] to [5]"));
+  BOOST_CHECK_EXCEPTION(sum(Tensor::from<std::int64_t>({1}, {1}), {0}), DTypeError, says("[sum]"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
