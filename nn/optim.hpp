@@ -1,0 +1,47 @@
+// AdamW, gradient clipping and the learning-rate schedule, as the paper's reference code uses them (PyTorch's
+// definitions).
+#pragma once
+
+#include <cstdint>
+
+#include "nn/params.hpp"
+
+namespace nn {
+
+struct AdamWOptions {
+  double lr = 1e-5;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0.1;
+};
+
+// [Loshchilov & Hutter 2019, algorithm 2]
+//   θ ← (1 − lr·λ) θ,   m ← β1 m + (1 − β1) g,   v ← β2 v + (1 − β2) g²,   θ ← θ − lr · m̂ / (√v̂ + eps)
+// It decays θ, in tangent space too: there the reference also trains θ = θ0 + τ, not τ.
+class AdamW {
+ public:
+  AdamW(std::shared_ptr<const Layout> layout, AdamWOptions options, engine::DType dtype = engine::DType::f32);
+  void step(ParamTree& theta, const ParamTree& gradient, double lr_scale = 1.0);
+
+  // The state, for checkpoints.
+  const ParamTree& first_moment() const noexcept { return m_; }
+  const ParamTree& second_moment() const noexcept { return v_; }
+  std::int64_t steps() const noexcept { return steps_; }
+  void restore(ParamTree first_moment, ParamTree second_moment, std::int64_t steps);
+
+ private:
+  AdamWOptions options_;
+  ParamTree m_;
+  ParamTree v_;
+  std::int64_t steps_ = 0;
+};
+
+// Scales the gradient to at most max_norm, by max_norm / (norm + 1e-6) as PyTorch does; returns the norm it had.
+double clip_norm(ParamTree& gradient, double max_norm);
+
+// The factor on the learning rate at step 0 .. total − 1: linear up over `warmup` steps, (step + 1)/warmup, then half a
+// cosine to 0.
+double cosine_schedule(std::int64_t step, std::int64_t warmup, std::int64_t total);
+
+}  // namespace nn

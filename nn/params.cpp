@@ -1,0 +1,151 @@
+#include "nn/params.hpp"
+
+#include <cmath>
+
+#include "engine/tensor/errors.hpp"
+#include "engine/tensor/random.hpp"
+#include "nn/nearest_name.hpp"
+
+namespace nn {
+
+using engine::DType;
+using engine::MutableTensor;
+using engine::ShapeError;
+using engine::Tensor;
+
+namespace {
+
+template <class Body>
+decltype(auto) with_element_type(DType dtype, const Body& body) {
+  if (dtype == DType::f32) return body.template operator()<float>();
+  return body.template operator()<double>();
+}
+
+void require_one_layout(std::string_view where, const ParamTree& a, const ParamTree& b) {
+  if (a.shared_layout() != b.shared_layout() || a.dtype() != b.dtype()) {
+    throw ShapeError("[" + std::string(where) + "] needs two trees of one model and element type; got " +
+                     describe(a.flat()) + " and " + describe(b.flat()) + ".");
+  }
+}
+
+std::uint64_t hash_of(std::string_view text) {  // FNV-1a: the same on every machine, unlike std::hash
+  std::uint64_t hash = 0xCBF29CE484222325ull;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ull;
+  return hash;
+}
+
+}  // namespace
+
+ParamId Layout::find(std::string_view name) const {
+  const auto found = index_.find(std::string(name));
+  if (found != index_.end()) return {found->second};
+  std::vector<std::string> known;
+  for (const Entry& entry : entries_) known.push_back(entry.name);
+  throw engine::NameError("[params] no parameter '" + std::string(name) + "'; nearest: '" + nearest_name(name, known) +
+                          "'.");
+}
+
+ParamId Layout::add(std::string name, engine::Shape shape, Init init) {
+  const std::uint32_t index = static_cast<std::uint32_t>(entries_.size());
+  if (!index_.emplace(name, index).second) throw engine::NameError("[params] two parameters are named '" + name + "'.");
+  entries_.push_back({std::move(name), shape, numel_, init});
+  numel_ += shape.numel();
+  return {index};
+}
+
+Scope Scope::child(std::string_view name) const { return {*layout_, prefix_ + std::string(name) + "."}; }
+
+ParamId Scope::add(std::string_view name, const engine::Shape& shape, Init init) const {
+  return layout_->add(prefix_ + std::string(name), shape, init);
+}
+
+ParamTree::ParamTree(std::shared_ptr<const Layout> layout, DType dtype)
+    : layout_(std::move(layout)), flat_(Tensor::zeros({layout_->numel()}, dtype)) {}
+
+ParamTree::ParamTree(std::shared_ptr<const Layout> layout, Tensor flat)
+    : layout_(std::move(layout)), flat_(std::move(flat)) {
+  if (flat_.shape() != engine::Shape{layout_->numel()}) {
+    throw ShapeError("[params] needs [" + std::to_string(layout_->numel()) + "]; got " + to_string(flat_.shape()) +
+                     ".");
+  }
+}
+
+ParamTree::ParamTree(const ParamTree& other) : layout_(other.layout_), flat_(other.flat_.clone()) {}
+
+ParamTree& ParamTree::operator=(const ParamTree& other) { return *this = ParamTree(other); }
+
+Tensor ParamTree::operator[](ParamId id) const {
+  const Layout::Entry& entry = layout_->entries()[id.index];
+  return flat_.slice(0, entry.offset, entry.offset + entry.shape.numel()).reshape(entry.shape);
+}
+
+std::vector<Tensor> ParamTree::tensors() const {
+  std::vector<Tensor> all;
+  for (std::uint32_t index = 0; index < layout_->entries().size(); ++index) all.push_back((*this)[{index}]);
+  return all;
+}
+
+ParamTree ParamTree::to(DType dtype) const {
+  return {layout_, dtype == flat_.dtype() ? flat_.clone() : flat_.to(dtype)};
+}
+
+ParamTree& ParamTree::axpy(double a, const ParamTree& x) {
+  require_one_layout("axpy", *this, x);
+  with_element_type(dtype(), [&]<class T>() {
+    const T* in = x.flat_.data<T>();  // before writable(): x may be this tree
+    T* out = flat_.writable().data<T>();
+    const T factor = static_cast<T>(a);
+    const std::int64_t count = layout_->numel();
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) out[i] += factor * in[i];
+  });
+  return *this;
+}
+
+ParamTree& ParamTree::operator*=(double a) {
+  with_element_type(dtype(), [&]<class T>() {
+    T* out = flat_.writable().data<T>();
+    const T factor = static_cast<T>(a);
+    for (std::int64_t i = 0; i < layout_->numel(); ++i) out[i] *= factor;
+  });
+  return *this;
+}
+
+ParamTree operator+(ParamTree a, const ParamTree& b) { return std::move(a.axpy(1.0, b)); }
+ParamTree operator-(ParamTree a, const ParamTree& b) { return std::move(a.axpy(-1.0, b)); }
+ParamTree operator*(double a, ParamTree x) { return std::move(x *= a); }
+
+double dot(const ParamTree& a, const ParamTree& b) {
+  require_one_layout("dot", a, b);
+  return with_element_type(a.dtype(), [&]<class T>() {
+    const T* x = a.flat().data<T>();
+    const T* y = b.flat().data<T>();
+    double total = 0.0;
+    const std::int64_t count = a.layout().numel();
+#pragma omp simd reduction(+ : total)
+    for (std::int64_t i = 0; i < count; ++i) total += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+    return total;
+  });
+}
+
+double norm(const ParamTree& x) { return std::sqrt(dot(x, x)); }
+
+ParamTree initial_params(std::shared_ptr<const Layout> layout, std::uint64_t seed, DType dtype) {
+  ParamTree params(std::move(layout), dtype);
+  const MutableTensor flat = params.writable();
+  for (const Layout::Entry& entry : params.layout().entries()) {
+    engine::Random random({seed, hash_of(entry.name)});
+    for (std::int64_t i = entry.offset; i < entry.offset + entry.shape.numel(); ++i) {
+      const double value =
+          entry.init.constant + (entry.init.deviation > 0.0 ? entry.init.deviation * random.normal() : 0.0);
+      with_element_type(dtype, [&]<class T>() { flat.data<T>()[i] = static_cast<T>(value); });
+    }
+  }
+  return params;
+}
+
+Params::Params(const ParamTree& constants) {
+  for (engine::Tensor& tensor : constants.tensors()) values_.emplace_back(std::move(tensor));
+}
+
+}  // namespace nn
