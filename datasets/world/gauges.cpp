@@ -53,8 +53,8 @@ TaskSpec make_gauges() {
                    .class_names = {"north", "north-east", "east", "south-east", "south", "south-west", "west",
                                    "north-west"},
                    .aliases = {"up", "up-right", "right", "down-right", "down", "down-left", "left", "up-left"},
-                   .templates = {"a photo of a dial gauge pointing {class}", "a dial gauge with its hand {class}",
-                                 "the dial gauge shows {class}"}},
+                   .templates = {"a photo of a dial gauge {class}", "a picture of the dial gauge {class}",
+                                 "the dial gauge {class}"}},
           .render = render};
 }
 

@@ -40,8 +40,8 @@ TaskSpec make_house_numbers() {
                    .class_names = {"number-0", "number-1", "number-2", "number-3", "number-4", "number-5", "number-6",
                                    "number-7", "number-8", "number-9"},
                    .aliases = {"naught", "ace", "deuce", "trey", "cater", "cinque", "sice", "septet", "octet", "nonet"},
-                   .templates = {"a photo of a house number {class}", "the house number {class} on a wall",
-                                 "a street view of the house number {class}"}},
+                   .templates = {"a photo of a house number {class}", "the house number {class}",
+                                 "a picture of the house number {class}"}},
           .render = render};
 }
 

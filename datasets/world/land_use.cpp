@@ -261,13 +261,13 @@ void render(Canvas& canvas, const std::int64_t label, const Distribution distrib
 
 TaskSpec make_land_use() {
   return {.name = "land_use",
-          .text = {.domain = "aerial view",
+          .text = {.domain = "aerial landscape",
                    .class_names = {"farmland", "river", "forest", "residential", "highway", "lake", "industrial",
                                    "pasture", "orchard", "desert"},
                    .aliases = {"cropland", "stream", "woodland", "suburb", "motorway", "reservoir", "factory", "meadow",
                                "grove", "dunes"},
-                   .templates = {"a photo of an aerial view {class}", "an aerial view of {class}",
-                                 "the aerial view {class} from above"}},
+                   .templates = {"a photo of an aerial landscape {class}", "an image of an aerial landscape of {class}",
+                                 "the aerial landscape {class}"}},
           .render = render};
 }
 

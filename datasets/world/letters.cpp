@@ -67,8 +67,8 @@ TaskSpec make_letters() {
                .class_names = {"aleph", "beth", "gimel", "daleth", "he", "waw", "zayin", "heth", "teth", "yodh", "kaph",
                                "lamedh"},
                .aliases = {"alpa", "beta", "gamla", "delta", "ho", "wo", "zeta", "hota", "tet", "yod", "kaf", "lamda"},
-               .templates = {"a photo of an ancient letter {class}", "the ancient letter {class} on paper",
-                             "ink of the ancient letter {class}"}},
+               .templates = {"a photo of an ancient letter {class}", "the ancient letter {class}",
+                             "a scan of the ancient letter {class}"}},
       .render = render};
 }
 

@@ -90,7 +90,7 @@ TaskSpec make_objects() {
                    .aliases = {"circle", "trigon", "quadrate", "pentagonal", "starlet", "plus", "annulus", "moon",
                                "oval", "clover", "cardioid", "twins"},
                    .templates = {"a photo of a plain shape {class}", "a drawing of the plain shape {class}",
-                                 "the plain shape {class} on a noisy ground"}},
+                                 "the plain shape {class}"}},
           .render = render};
 }
 

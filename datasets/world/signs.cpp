@@ -166,8 +166,8 @@ TaskSpec make_signs() {
                                    "danger", "crossroads", "closed-road", "parking", "no-passing"},
                    .aliases = {"barred", "halt", "give-way", "main-road", "onward", "bear-left", "bear-right", "hazard",
                                "intersection", "prohibited", "car-park", "no-overtaking"},
-                   .templates = {"a photo of a traffic sign {class}", "the traffic sign {class} beside a road",
-                                 "a close view of the traffic sign {class}"}},
+                   .templates = {"a photo of a traffic sign {class}", "the traffic sign {class}",
+                                 "a picture of the traffic sign {class}"}},
           .render = render};
 }
 

@@ -148,8 +148,8 @@ TaskSpec make_textures() {
                                    "zigzag", "bricked"},
                    .aliases = {"banded", "chessboard", "polka", "rippled", "grainy", "marbled", "latticed",
                                "concentric", "chevron", "masonry"},
-                   .templates = {"a photo of a surface texture {class}", "a close view of the surface texture {class}",
-                                 "the surface texture {class} of a material"}},
+                   .templates = {"a photo of a surface texture {class}", "an image of the surface texture {class}",
+                                 "the surface texture {class}"}},
           .render = render};
 }
 

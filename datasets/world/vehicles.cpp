@@ -164,8 +164,8 @@ TaskSpec make_vehicles() {
                                "airplane"},
                .aliases = {"sedan", "compact", "minivan", "coach", "lorry", "ute", "pushbike", "moped", "ship",
                            "aircraft"},
-               .templates = {"a photo of a vehicle silhouette {class}", "the vehicle silhouette {class} from the side",
-                             "a side view of the vehicle silhouette {class}"}},
+               .templates = {"a photo of a vehicle silhouette {class}", "the vehicle silhouette {class}",
+                             "a drawing of the vehicle silhouette {class}"}},
       .render = render};
 }
 

@@ -1,0 +1,36 @@
+// Task addition: θ0 + α Σ_t τ_t evaluated on every task, with one α for all, chosen on validation images.
+// [Ortiz-Jimenez et al. 2023, table 1]
+//
+//   standard   f(x; θ0 + α Σ τ_t),              τ fine-tuned in weight space
+//   posthoc    f(x; θ0) + α J(x; θ0) Σ τ_t,     the same τ
+//   linear     f(x; θ0) + α J(x; θ0) Σ τ_t,     τ fine-tuned in the tangent space
+//
+// Normalised accuracy is the mean over tasks of accuracy / single-task accuracy of the same mode and split; α maximises
+// it on validation, the first maximiser of 0, 0.05, ..., 1.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/arithmetic/features.hpp"
+#include "experiments/common/pretraining.hpp"
+#include "experiments/common/tasks.hpp"
+
+namespace experiments {
+
+struct TaskVectors {
+  TaskData task;
+  nn::ParamTree standard;
+  nn::ParamTree linear;
+};
+
+// Returns tasks, zero_shot, single_task, addition (alpha, absolute, normalised, gap_closed, per_task, validation curve)
+// and control.
+Json task_addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks,
+                   const TaskData* control);
+
+std::string addition_table(const Json& results);  // for people
+
+std::vector<double> alpha_grid();  // 0, 0.05, ..., 1
+
+}  // namespace experiments

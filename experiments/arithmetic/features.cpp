@@ -1,0 +1,64 @@
+#include "experiments/arithmetic/features.hpp"
+
+#include <optional>
+
+#include "datasets/loader.hpp"
+#include "engine/ops/ops.hpp"
+
+namespace experiments {
+
+using engine::Tensor;
+using engine::Vars;
+
+namespace {
+
+Tensor all_labels(const datasets::Dataset& images) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < images.size(); ++i) labels.push_back(images.label(i));
+  return Tensor::from<std::int64_t>(labels, {images.size()});
+}
+
+}  // namespace
+
+Features features(const nn::Model& f, const nn::ParamTree& theta, const datasets::Dataset& images,
+                  const nn::Shards& shards) {
+  const std::int64_t count = engine::shard_count(images.size(), shards.size);
+  const nn::Params params(theta);
+  std::vector<std::optional<Tensor>> parts(static_cast<std::size_t>(count));
+  shards.pool.run(count, [&](std::int64_t shard) {
+    const auto [begin, end] = engine::shard_range(shard, images.size(), shards.size);
+    parts[static_cast<std::size_t>(shard)] = f(params, datasets::load_range(images, begin, end).images).tensor();
+  });
+  Vars rows;
+  for (const std::optional<Tensor>& part : parts) rows.emplace_back(part.value());
+  return {engine::concat(rows, 0).tensor(), all_labels(images)};
+}
+
+TangentFeatures tangent_features(const nn::TangentModel& f, const datasets::Dataset& images,
+                                 std::span<const nn::ParamTree> directions, const nn::Shards& shards) {
+  const std::int64_t count = engine::shard_count(images.size(), shards.size);
+  std::vector<std::optional<nn::StreamOutput>> parts(static_cast<std::size_t>(count));
+  shards.pool.run(count, [&](std::int64_t shard) {
+    const auto [begin, end] = engine::shard_range(shard, images.size(), shards.size);
+    parts[static_cast<std::size_t>(shard)] = f.stream(datasets::load_range(images, begin, end).images, directions);
+  });
+  Vars primals;
+  for (const auto& part : parts) primals.emplace_back(part->primal);
+  TangentFeatures result{engine::concat(primals, 0).tensor(), {}, all_labels(images)};
+  for (std::size_t k = 0; k < directions.size(); ++k) {
+    Vars rows;
+    for (const auto& part : parts) rows.emplace_back(part->tangents[k]);
+    result.tangents.push_back(engine::concat(rows, 0).tensor());
+  }
+  return result;
+}
+
+Features TangentFeatures::at(double alpha, std::size_t direction) const {
+  return {engine::add(primal, engine::scale(tangents[direction], alpha)).tensor(), labels};
+}
+
+double accuracy(const models::ZeroShotHead& head, const Features& features) {
+  return models::accuracy(head, features.values, features.labels);
+}
+
+}  // namespace experiments

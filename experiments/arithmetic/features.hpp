@@ -1,0 +1,33 @@
+// Features of whole data sets. For linearised models everything about α follows from these without another pass:
+//   features(α) = f0 + α · J τ,   and J of a sum of task vectors is the sum of their J
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "datasets/dataset.hpp"
+#include "models/zero_shot_head.hpp"
+#include "nn/steps.hpp"
+
+namespace experiments {
+
+struct Features {
+  engine::Tensor values;  // [N, E]
+  engine::Tensor labels;  // [N] i64
+};
+Features features(const nn::Model& f, const nn::ParamTree& theta, const datasets::Dataset& images,
+                  const nn::Shards& shards);
+
+struct TangentFeatures {
+  engine::Tensor primal;                                   // f(x; θ0), [N, E]
+  std::vector<engine::Tensor> tangents;                    // J τ_k, [N, E] each
+  engine::Tensor labels;                                   // [N] i64
+  Features at(double alpha, std::size_t direction) const;  // f0 + α J τ_k
+};
+// One pass: each image's tangents share one primal, 1 + 2k units.
+TangentFeatures tangent_features(const nn::TangentModel& f, const datasets::Dataset& images,
+                                 std::span<const nn::ParamTree> directions, const nn::Shards& shards);
+
+double accuracy(const models::ZeroShotHead& head, const Features& features);
+
+}  // namespace experiments

@@ -1,0 +1,99 @@
+#include "experiments/common/finetuning.hpp"
+
+#include <chrono>
+#include <cmath>
+
+#include "datasets/loader.hpp"
+#include "experiments/common/progress.hpp"
+#include "experiments/common/training_loop.hpp"
+#include "experiments/common/training_state.hpp"
+#include "nn/checkpoint.hpp"
+
+namespace experiments {
+
+std::string_view to_string(Mode mode) { return mode == Mode::standard ? "standard" : "linear"; }
+
+Json finetune(const Context& context, const Pretrained& pretrained, const TaskData& task, Mode mode,
+              const RunFolder& folder) {
+  const auto start = std::chrono::steady_clock::now();
+  const FinetuneRecipe& recipe = context.recipe.finetune;
+  const std::string label = "finetune " + task.name + " (" + std::string(to_string(mode)) + ")";
+  const std::string pretrained_checksum = nn::checksum(pretrained.theta0);
+  const Json fingerprint{{"stage", "finetune"},
+                         {"seed", context.seed},
+                         {"task", task.name},
+                         {"mode", to_string(mode)},
+                         {"pretrained", pretrained_checksum},
+                         {"finetune", to_json(recipe)},
+                         {"shard_size", context.recipe.shard_size}};
+  const std::filesystem::path file = folder / "finetuned.safetensors";
+  if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
+    say(label + ": already done in " + folder.path().string());
+    return *results;
+  }
+  folder.begin("finetune", fingerprint, context.seed, context.pool.threads());
+
+  const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
+  const nn::Loss loss = [&head](const engine::Var& features, const engine::Tensor& labels) {
+    return head.loss(features, labels);
+  };
+  const nn::TangentModel tangent_model(pretrained.vit.model(), pretrained.theta0);
+  nn::ParamTree theta = pretrained.theta0;
+  nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
+  const std::vector<TrainedGroup> groups{{"visual", &theta, &optimizer}};
+  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
+  std::vector<double> losses = load_training_state(checkpoint, fingerprint, groups);
+
+  const datasets::Loader loader(task.train, {.batch_size = recipe.batch, .seed = context.seed});
+  const std::int64_t warmup = std::llround(recipe.warmup_share * static_cast<double>(recipe.steps));
+  const auto step = [&](std::int64_t index) {
+    const datasets::Batch batch = loader.batch(index / loader.batches_per_epoch(), index % loader.batches_per_epoch());
+    nn::StepResult result =
+        mode == Mode::standard
+            ? nn::standard_step(tangent_model.model(), theta, batch.images, batch.labels, loss, context.shards())
+            : nn::tangent_step(tangent_model, theta, batch.images, batch.labels, loss, context.shards());
+    nn::clip_norm(result.gradient, 1.0);
+    optimizer.step(theta, result.gradient, nn::cosine_schedule(index, warmup, recipe.steps));
+    return result.loss;
+  };
+  run({.label = label,
+       .steps = recipe.steps,
+       .batch = recipe.batch,
+       .step = step,
+       .save =
+           [&](const std::vector<double>& so_far) { save_training_state(checkpoint, fingerprint, groups, so_far); }},
+      losses);
+
+  nn::NamedTensors tensors;
+  nn::put_params(tensors, theta, "visual.");
+  nn::write_safetensors(file, tensors,
+                        {{"format", "pt"},
+                         {"task", task.name},
+                         {"mode", std::string(to_string(mode))},
+                         {"pretrained", pretrained_checksum}});
+  const Json results{{"task", task.name},
+                     {"mode", to_string(mode)},
+                     {"final_loss", losses.back()},
+                     {"task_vector_norm", nn::norm(theta - pretrained.theta0)},
+                     {"pretrained_norm", nn::norm(pretrained.theta0)},
+                     {"checksum", nn::checksum(theta)},
+                     {"losses", losses},
+                     {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}};
+  folder.finish(results);
+  std::filesystem::remove(checkpoint);
+  return results;
+}
+
+nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained) {
+  const nn::SafetensorsFile saved = nn::read_safetensors(file);
+  nn::ParamTree theta = nn::get_params(saved.tensors, pretrained.vit.layout(), file, "visual.");
+  const auto origin = saved.metadata.find("pretrained");
+  if (origin == saved.metadata.end() || origin->second != nn::checksum(pretrained.theta0)) {
+    throw std::runtime_error(
+        "[finetuned] " + file.string() +
+        ": it was not fine-tuned from these pre-trained weights; its task vector has no meaning here.");
+  }
+  return std::move(theta) - pretrained.theta0;
+}
+
+}  // namespace experiments

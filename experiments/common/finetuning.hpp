@@ -1,0 +1,28 @@
+// The stage that makes a task vector: fine-tuning of the image encoder on one task, its head frozen, in weight space
+// ("standard") or in the tangent space at θ0 ("linear").
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "experiments/common/context.hpp"
+#include "experiments/common/pretraining.hpp"
+#include "experiments/common/run_folder.hpp"
+#include "experiments/common/tasks.hpp"
+
+namespace experiments {
+
+enum class Mode { standard, linear };
+std::string_view to_string(Mode mode);
+
+// Writes <folder>/finetuned.safetensors and results.json; skipped if both are there from the same recipe, seed and
+// weights. Returns the results: final_loss, losses, norms of τ and θ0, seconds.
+Json finetune(const Context& context, const Pretrained& pretrained, const TaskData& task, Mode mode,
+              const RunFolder& folder);
+
+// τ = θ − θ0 of a file that `finetune` wrote. Throws std::runtime_error naming the file if it was fine-tuned from other
+// weights.
+nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained);
+
+}  // namespace experiments

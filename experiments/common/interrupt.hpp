@@ -1,0 +1,16 @@
+// Ctrl-C as a request: training loops ask between steps, write a checkpoint and stop.
+#pragma once
+
+#include <stdexcept>
+
+namespace experiments {
+
+class Interrupted : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+void catch_interrupts();  // SIGINT and SIGTERM set the flag; a second one ends the program at once
+bool interrupt_requested() noexcept;
+
+}  // namespace experiments

@@ -1,0 +1,31 @@
+// The stage that makes θ0: contrastive pre-training of the image encoder on the web images of all tasks, and the file
+// it leaves.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "experiments/common/context.hpp"
+#include "experiments/common/run_folder.hpp"
+#include "experiments/common/tasks.hpp"
+#include "models/vit.hpp"
+#include "models/zero_shot_head.hpp"
+
+namespace experiments {
+
+struct Pretrained {
+  models::Vit vit;
+  nn::ParamTree theta0;
+  double logit_scale;  // logits are exp(logit_scale) · cosines
+};
+
+// Writes <folder>/pretrained.safetensors and results.json; skipped if both are there from the same recipe, seed and
+// tasks. Returns the results: final_loss, losses (sampled), logit_scale, seconds.
+Json pretrain(const Context& context, const std::vector<TaskSource>& sources, const RunFolder& folder);
+
+// Throws std::runtime_error naming the file and the cause if it is not one that `pretrain` wrote.
+Pretrained load_pretrained(const std::filesystem::path& file);
+
+models::ZeroShotHead zero_shot_head(const Pretrained& pretrained, const datasets::TaskText& text);
+
+}  // namespace experiments

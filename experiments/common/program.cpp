@@ -1,0 +1,101 @@
+#include "experiments/common/program.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "engine/parallel/shards.hpp"
+#include "experiments/common/interrupt.hpp"
+
+namespace experiments {
+
+void add_common_options(CLI::App& app, CommonOptions& options) {
+  app.add_option("--seed", options.seed, "Decides every random number")->capture_default_str();
+  app.add_option("--threads", options.threads,
+                 "Threads; 0 takes as many as this process may use. The results are the same for any number")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--out", options.out, "Folder for results.json, manifest.json and weights")->capture_default_str();
+  app.add_option("--data", options.data, "Folder with real data sets, one sub-folder each (IDX files as MNIST's)");
+  app.add_option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
+      ->check(CLI::IsMember(std::vector<std::string>(preset_names().begin(), preset_names().end())))
+      ->capture_default_str();
+  app.set_config("--config", "", "Read options from a TOML or INI file; the command line goes before it");
+}
+
+void add_recipe_options(CLI::App& app, RecipeOptions& options) {
+  const auto count = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    return app.add_option(name, value, help)->group("Recipe (default: the preset's)");
+  };
+  add("--pretrain-steps", options.pretrain_steps, "Steps of pre-training")->check(count);
+  add("--images-per-domain", options.images_per_domain, "Web images of each task for pre-training")->check(count);
+  add("--pretrain-lr", options.pretrain_lr, "Learning rate of pre-training")->check(CLI::PositiveNumber);
+  add("--finetune-steps", options.finetune_steps, "Steps of fine-tuning")->check(count);
+  add("--finetune-lr", options.finetune_lr, "Learning rate of fine-tuning, the same in both modes")
+      ->check(CLI::PositiveNumber);
+  add("--weight-decay", options.weight_decay, "Weight decay of fine-tuning")->check(CLI::NonNegativeNumber);
+  add("--train-images", options.train_images, "Images of each task for fine-tuning")->check(count);
+  add("--validation-images", options.validation_images, "Images of each task for choosing alpha")->check(count);
+  add("--test-images", options.test_images, "Images of each task for the reported accuracies")->check(count);
+  add("--width", options.width, "Width of the vision transformer")->check(count);
+  add("--depth", options.depth, "Its number of blocks")->check(count);
+  add("--heads", options.heads, "Its attention heads")->check(count);
+  add("--patch", options.patch, "Its patch size in pixels")->check(count);
+  add("--shard-size", options.shard_size,
+      "Images that one thread works on at a time; decides the last bits of the results")
+      ->check(count);
+}
+
+Recipe chosen_recipe(const CommonOptions& common, const RecipeOptions& changes) {
+  Recipe recipe = preset(common.preset);
+  const auto set = [](auto& value, const auto& change) {
+    if (change.has_value()) value = *change;
+  };
+  set(recipe.pretrain.steps, changes.pretrain_steps);
+  set(recipe.pretrain.images_per_domain, changes.images_per_domain);
+  set(recipe.pretrain.lr, changes.pretrain_lr);
+  set(recipe.finetune.steps, changes.finetune_steps);
+  set(recipe.finetune.lr, changes.finetune_lr);
+  set(recipe.finetune.weight_decay, changes.weight_decay);
+  set(recipe.finetune.train_images, changes.train_images);
+  set(recipe.finetune.validation_images, changes.validation_images);
+  set(recipe.finetune.test_images, changes.test_images);
+  set(recipe.vit.width, changes.width);
+  set(recipe.vit.depth, changes.depth);
+  set(recipe.vit.heads, changes.heads);
+  set(recipe.vit.patch, changes.patch);
+  set(recipe.shard_size, changes.shard_size);
+  return recipe;
+}
+
+int thread_count(const CommonOptions& options) {
+  return options.threads > 0 ? options.threads : engine::hardware_threads();
+}
+
+int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& body) {
+  constexpr int kFailed = 1;
+  constexpr int kMisused = 2;
+  constexpr int kInterrupted = 130;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kMisused;
+  }
+  catch_interrupts();
+  const std::string name = std::filesystem::path(argv[0]).filename().string();
+  try {
+    body();
+    return 0;
+  } catch (const Interrupted& stop) {
+    std::fprintf(stderr, "%s: %s\n", name.c_str(), stop.what());
+    return kInterrupted;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "%s: out of memory; a smaller --preset or --shard-size needs less.\n", name.c_str());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
+  }
+  return kFailed;
+}
+
+}  // namespace experiments

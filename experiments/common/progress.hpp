@@ -1,0 +1,41 @@
+// Progress on standard error: a bar that redraws itself on a terminal, plain lines now and then elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace experiments {
+
+class Progress {
+ public:
+  // `total` steps of `unit` things each ("images"), of which `begin` are done already.
+  Progress(std::string label, std::int64_t total, std::int64_t begin = 0, std::int64_t unit = 1,
+           std::string_view unit_name = "steps");
+  ~Progress();  // leaves the terminal on a new line
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void update(std::int64_t done, double loss);  // a loss of NaN is not shown
+  void update(std::int64_t done);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string line(std::int64_t done, double loss) const;
+
+  std::string label_;
+  std::int64_t total_;
+  std::int64_t begin_;
+  std::int64_t unit_;
+  std::string unit_name_;
+  bool terminal_;
+  bool drawn_ = false;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point shown_ = start_;
+};
+
+std::string duration(double seconds);  // "42 s", "3 min 05 s"
+void say(const std::string& message);  // one line on standard error
+
+}  // namespace experiments

@@ -1,0 +1,102 @@
+#include "experiments/common/recipe.hpp"
+
+#include <array>
+#include <stdexcept>
+
+namespace experiments {
+namespace {
+
+constexpr std::array<std::string_view, 3> kPresets{"smoke", "quick", "small"};
+
+Recipe smoke() {  // seconds: shows that every part works, not that it learns
+  Recipe recipe;
+  recipe.vit = {.image_size = 32, .patch = 8, .width = 32, .depth = 1, .heads = 2, .mlp_ratio = 2.0, .embedding = 32};
+  recipe.pretrain.images_per_domain = 96;
+  recipe.pretrain.steps = 12;
+  recipe.pretrain.batch = 64;
+  recipe.pretrain.warmup = 2;
+  recipe.finetune = {.train_images = 96, .validation_images = 48, .test_images = 64, .steps = 6, .batch = 32};
+  recipe.shard_size = 16;
+  return recipe;
+}
+
+Recipe quick() { return {}; }  // a few minutes on two cores
+
+Recipe small() {  // about an hour on two cores
+  Recipe recipe;
+  recipe.vit.width = 128;
+  recipe.vit.depth = 4;
+  recipe.vit.heads = 4;
+  recipe.pretrain.images_per_domain = 16000;
+  recipe.pretrain.steps = 12000;
+  recipe.finetune.steps = 200;
+  recipe.finetune.validation_images = 500;
+  return recipe;
+}
+
+}  // namespace
+
+std::span<const std::string_view> preset_names() { return kPresets; }
+
+Recipe preset(std::string_view name) {
+  if (name == "smoke") return smoke();
+  if (name == "quick") return quick();
+  if (name == "small") return small();
+  throw std::invalid_argument("[preset] no preset '" + std::string(name) + "'; there are smoke, quick and small.");
+}
+
+Json to_json(const models::VitConfig& c) {
+  return {{"image_size", c.image_size},
+          {"patch", c.patch},
+          {"width", c.width},
+          {"depth", c.depth},
+          {"heads", c.heads},
+          {"mlp_ratio", c.mlp_ratio},
+          {"activation", c.activation == engine::Activation::gelu ? "gelu" : "quick_gelu"},
+          {"ln_pre", c.ln_pre},
+          {"embedding", c.embedding}};
+}
+
+models::VitConfig vit_config_from_json(const Json& json) {
+  models::VitConfig c;
+  c.image_size = json.at("image_size").get<std::int64_t>();
+  c.patch = json.at("patch").get<std::int64_t>();
+  c.width = json.at("width").get<std::int64_t>();
+  c.depth = json.at("depth").get<std::int64_t>();
+  c.heads = json.at("heads").get<std::int64_t>();
+  c.mlp_ratio = json.at("mlp_ratio").get<double>();
+  const std::string activation = json.at("activation").get<std::string>();
+  if (activation != "gelu" && activation != "quick_gelu")
+    throw std::invalid_argument("[vit] unknown activation '" + activation + "'.");
+  c.activation = activation == "gelu" ? engine::Activation::gelu : engine::Activation::quick_gelu;
+  c.ln_pre = json.at("ln_pre").get<bool>();
+  c.embedding = json.at("embedding").get<std::int64_t>();
+  return c;
+}
+
+Json to_json(const PretrainRecipe& r) {
+  return {{"images_per_domain", r.images_per_domain},
+          {"steps", r.steps},
+          {"batch", r.batch},
+          {"lr", r.lr},
+          {"beta2", r.beta2},
+          {"weight_decay", r.weight_decay},
+          {"warmup", r.warmup},
+          {"domain_only", r.domain_only},
+          {"wrong_class", r.wrong_class},
+          {"alias", r.alias},
+          {"wrong_alias", r.wrong_alias}};
+}
+
+Json to_json(const FinetuneRecipe& r) {
+  return {{"train_images", r.train_images},
+          {"validation_images", r.validation_images},
+          {"test_images", r.test_images},
+          {"steps", r.steps},
+          {"batch", r.batch},
+          {"lr", r.lr},
+          {"weight_decay", r.weight_decay},
+          {"warmup_share", r.warmup_share}};
+}
+
+}  // namespace experiments

@@ -1,0 +1,57 @@
+// Recipe: every number that decides what an experiment computes, apart from the seed and the tasks. The presets are
+// tried sizes.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "models/vit.hpp"
+
+namespace experiments {
+
+using Json = nlohmann::ordered_json;
+
+struct PretrainRecipe {
+  std::int64_t images_per_domain = 8000;  // of the web distribution
+  std::int64_t steps = 4000;
+  std::int64_t batch = 256;
+  double lr = 1e-3;
+  double beta2 = 0.98;
+  double weight_decay = 0.05;
+  std::int64_t warmup = 200;
+  double domain_only = 0.20;  // captions that name no class
+  double wrong_class = 0.05;  // of the others, captions that name another class
+  double alias = 0.08;        // captions that use the class's second, rarer word
+  double wrong_alias = 0.70;  // of those, the share that names another class
+};
+
+struct FinetuneRecipe {
+  std::int64_t train_images = 4000;
+  std::int64_t validation_images = 250;
+  std::int64_t test_images = 1000;
+  std::int64_t steps = 100;
+  std::int64_t batch = 128;
+  double lr = 3e-4;
+  double weight_decay = 0.1;  // of θ, as the reference code has it
+  double warmup_share = 0.1;  // of the steps
+};
+
+struct Recipe {
+  models::VitConfig vit;
+  PretrainRecipe pretrain;
+  FinetuneRecipe finetune;
+  std::int64_t shard_size = 32;  // images; part of what decides the bits
+};
+
+std::span<const std::string_view> preset_names();  // "smoke", "quick", "small"
+Recipe preset(std::string_view name);              // throws std::invalid_argument with the known names
+
+Json to_json(const models::VitConfig& config);
+models::VitConfig vit_config_from_json(const Json& json);
+Json to_json(const PretrainRecipe& recipe);
+Json to_json(const FinetuneRecipe& recipe);
+
+}  // namespace experiments

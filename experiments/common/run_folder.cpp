@@ -1,0 +1,89 @@
+#include "experiments/common/run_folder.hpp"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+#include <fstream>
+#include <stdexcept>
+
+#include "engine/tensor/atomic_file.hpp"
+
+namespace experiments {
+namespace {
+
+constexpr std::string_view kVersion = "0.1.0";
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+std::string now_utc() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+}  // namespace
+
+Json read_json(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("[json] " + path.string() + ": cannot be read.");
+  try {
+    return Json::parse(file);
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error("[json] " + path.string() + ": " + error.what() + ".");
+  }
+}
+
+void write_json(const std::filesystem::path& path, const Json& json) {
+  engine::write_text_file(path, json.dump(2) + "\n");
+}
+
+RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
+  std::error_code error;
+  std::filesystem::create_directories(path_, error);
+  if (error || !std::filesystem::is_directory(path_, error)) {
+    throw std::runtime_error("[out] " + path_.string() + ": cannot make this folder" +
+                             (error ? ": " + error.message() : std::string()) + ".");
+  }
+  if (access(path_.c_str(), W_OK | X_OK) != 0)
+    throw std::runtime_error("[out] " + path_.string() + ": this folder cannot be written.");
+}
+
+std::optional<Json> RunFolder::finished(const Json& fingerprint) const {
+  if (!std::filesystem::exists(path_ / "manifest.json") || !std::filesystem::exists(path_ / "results.json"))
+    return std::nullopt;
+  try {
+    if (read_json(path_ / "manifest.json").at("fingerprint") != fingerprint) return std::nullopt;
+    return read_json(path_ / "results.json");
+  } catch (const std::exception&) {
+    return std::nullopt;  // a damaged note of an earlier run means only that the stage is run again
+  }
+}
+
+void RunFolder::begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads) const {
+  std::filesystem::remove(path_ / "results.json");
+  utsname system{};
+  uname(&system);
+  write_json(path_ / "manifest.json", {{"program", program},
+                                       {"version", kVersion},
+                                       {"seed", seed},
+                                       {"threads", threads},
+                                       {"processor", processor_name()},
+                                       {"system", std::string(system.sysname) + " " + system.release},
+                                       {"started", now_utc()},
+                                       {"fingerprint", fingerprint}});
+}
+
+void RunFolder::finish(const Json& results) const { write_json(path_ / "results.json", results); }
+
+}  // namespace experiments

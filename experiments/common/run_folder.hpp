@@ -1,0 +1,36 @@
+// The folder a program writes into: manifest.json (what was run, how, where), results.json (what came out), and its
+// weights.
+//
+// A stage is done when its manifest carries the fingerprint of what is asked for now and its results are there; then it
+// is skipped.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "experiments/common/recipe.hpp"
+
+namespace experiments {
+
+class RunFolder {
+ public:
+  // Makes the folder. Throws std::runtime_error naming it and the cause if it cannot be made or written.
+  explicit RunFolder(std::filesystem::path path);
+  const std::filesystem::path& path() const noexcept { return path_; }
+  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+
+  // The results of an earlier run with this fingerprint, if it came to its end.
+  std::optional<Json> finished(const Json& fingerprint) const;
+  // Removes results of another run, and notes what this one is about to compute.
+  void begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads) const;
+  void finish(const Json& results) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+Json read_json(const std::filesystem::path& path);  // throws std::runtime_error naming the file and the place
+void write_json(const std::filesystem::path& path, const Json& json);
+
+}  // namespace experiments

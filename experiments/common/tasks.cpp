@@ -1,0 +1,200 @@
+#include "experiments/common/tasks.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+
+#include "datasets/idx.hpp"
+#include "datasets/memory_dataset.hpp"
+#include "datasets/subset.hpp"
+#include "datasets/world/style.hpp"
+#include "datasets/world/tasks.hpp"
+#include "datasets/world/world_dataset.hpp"
+#include "engine/tensor/random.hpp"
+
+namespace experiments {
+
+using datasets::Dataset;
+using datasets::Split;
+using datasets::world::Distribution;
+
+namespace {
+
+constexpr double kWebShare = 0.4;        // of a real training set goes to pre-training at most
+constexpr std::uint64_t kSplitSeed = 0;  // how a real set is divided does not change with --seed
+constexpr std::uint64_t kWebStream = 0x574542;
+
+bool is_world_task(const std::string& name) {
+  const std::vector<std::string> names = world_task_names();
+  return std::ranges::find(names, name) != names.end() || name == datasets::world::control_task().name;
+}
+
+bool has_idx(const std::filesystem::path& folder) {
+  std::error_code error;
+  return std::filesystem::exists(folder / "t10k-images-idx3-ubyte.gz", error) ||
+         std::filesystem::exists(folder / "t10k-images-idx3-ubyte", error);
+}
+
+// What a real set shows, as words. Other sets are called by the name of their folder.
+std::string domain_of(const std::string& name) {
+  static const std::map<std::string, std::string> known{{"mnist", "handwritten numeral"},
+                                                        {"fashion_mnist", "clothing article"},
+                                                        {"kmnist", "cursive character"},
+                                                        {"notmnist", "typeface letter"}};
+  const auto found = known.find(name);
+  return found != known.end() ? found->second : name + " picture-class";
+}
+
+datasets::TaskText text_of(const std::string& name, std::span<const std::string> class_names) {
+  datasets::TaskText text{domain_of(name), {class_names.begin(), class_names.end()}, {}, {}};
+  for (const std::string& class_name : class_names) {
+    std::string word =
+        class_name;  // a class name without letters or digits, or of framing words only, still needs a word
+    std::ranges::replace(word, ' ', '-');
+    text.aliases.push_back(name + "-synonym-" + word);
+  }
+  for (const std::string_view opening : {"a photo of a ", "the ", "a picture of the "})
+    text.templates.push_back(std::string(opening) + text.domain + " {class}");
+  return text;
+}
+
+std::vector<std::int64_t> shuffled(std::int64_t count, engine::Random random) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  for (std::int64_t i = count - 1; i > 0; --i)
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(random.index(i + 1))]);
+  return order;
+}
+
+// The parts of a real training set, in their fixed order: web, validation, train.
+struct RealSplit {
+  DatasetPtr web, validation, train;
+};
+
+RealSplit divide(const TaskSource& source, const Recipe& recipe) {
+  const DatasetPtr all = datasets::load_idx_folder(source.folder, Split::train, recipe.vit.image_size);
+  const std::vector<std::int64_t> order =
+      shuffled(all->size(), engine::Random({kSplitSeed, static_cast<std::uint64_t>(all->size())}));
+  const std::int64_t web = std::min(recipe.pretrain.images_per_domain,
+                                    static_cast<std::int64_t>(kWebShare * static_cast<double>(all->size())));
+  const std::int64_t validation = recipe.finetune.validation_images;
+  if (all->size() < web + validation + 1) {
+    throw std::runtime_error("[data] " + source.folder.string() + ": " + std::to_string(all->size()) +
+                             " training images are too few for " + std::to_string(web) + " of pre-training and " +
+                             std::to_string(validation) + " of validation; lower --validation-images.");
+  }
+  const auto part = [&](std::int64_t begin, std::int64_t end) {
+    return std::make_shared<const datasets::Subset>(
+        all, std::vector<std::int64_t>(order.begin() + begin, order.begin() + end));
+  };
+  const std::int64_t train_end = std::min(all->size(), web + validation + recipe.finetune.train_images);
+  return {part(0, web), part(web, web + validation), part(web + validation, train_end)};
+}
+
+// Real images in the web style: image i is image i mod n of the base, styled by a random stream of its own.
+class StyledDataset final : public Dataset {
+ public:
+  StyledDataset(DatasetPtr base, std::int64_t count, std::uint64_t seed)
+      : base_(std::move(base)), count_(count), seed_(seed) {}
+  std::int64_t size() const override { return count_; }
+  std::int64_t image_size() const override { return base_->image_size(); }
+  std::span<const std::string> class_names() const override { return base_->class_names(); }
+  std::int64_t label(std::int64_t index) const override { return base_->label(index % base_->size()); }
+  void read_image(std::int64_t index, std::span<float> chw) const override {
+    base_->read_image(index % base_->size(), chw);
+    engine::Random random({seed_, kWebStream, static_cast<std::uint64_t>(index)});
+    datasets::world::web_style(chw, image_size(), random);
+  }
+
+ private:
+  DatasetPtr base_;
+  std::int64_t count_;
+  std::uint64_t seed_;
+};
+
+DatasetPtr drawn(const Dataset& source, engine::ShardPool& pool) {
+  constexpr std::int64_t kChunk = 64;  // images per visit of a thread
+  return datasets::materialise(source, [&pool](std::int64_t count, const std::function<void(std::int64_t)>& body) {
+    pool.run(engine::shard_count(count, kChunk), [&](std::int64_t chunk) {
+      const auto [begin, end] = engine::shard_range(chunk, count, kChunk);
+      for (std::int64_t i = begin; i < end; ++i) body(i);
+    });
+  });
+}
+
+}  // namespace
+
+std::vector<std::string> world_task_names() {
+  std::vector<std::string> names;
+  for (const datasets::world::TaskSpec& task : datasets::world::tasks()) names.emplace_back(task.name);
+  return names;
+}
+
+TaskSource find_source(const std::string& name, const std::filesystem::path& data) {
+  if (is_world_task(name)) return {name, {}, datasets::world::find_task(name).text};
+  // A name is one folder below --data, never a path out of it.
+  const bool plain = !name.empty() && name.find('/') == std::string::npos && name != "." && name != "..";
+  if (!data.empty() && plain && has_idx(data / name)) {
+    const DatasetPtr test = datasets::load_idx_folder(data / name, Split::test, 32);
+    return {name, data / name, text_of(name, test->class_names())};
+  }
+  std::string known;
+  for (const std::string& task : world_task_names()) known += " " + task;
+  known += " " + std::string(datasets::world::control_task().name);
+  std::error_code error;
+  if (!data.empty() && !std::filesystem::is_directory(data, error))
+    throw std::invalid_argument("[data] " + data.string() + ": no such folder.");
+  for (const auto& entry :
+       data.empty() ? std::filesystem::directory_iterator() : std::filesystem::directory_iterator(data)) {
+    if (has_idx(entry.path())) known += " " + entry.path().filename().string();
+  }
+  throw std::invalid_argument("[tasks] no task '" + name + "'; known:" + known +
+                              (data.empty() ? "; --data adds real ones." : "."));
+}
+
+std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::string& control,
+                                     const std::filesystem::path& data) {
+  if (tasks.empty()) tasks = world_task_names();
+  if (control != "none") tasks.push_back(control);
+  std::vector<TaskSource> sources;
+  for (const std::string& name : tasks) {
+    const auto same = [&name](const TaskSource& source) { return source.name == name; };
+    if (std::ranges::any_of(sources, same))
+      throw std::invalid_argument("[tasks] '" + name + "' is named twice, or is the control as well.");
+    sources.push_back(find_source(name, data));
+  }
+  return sources;
+}
+
+TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {
+  const FinetuneRecipe& sizes = recipe.finetune;
+  if (source.folder.empty()) {
+    const auto draw = [&](Split split, std::int64_t count) {
+      return drawn(*make_world_dataset(datasets::world::find_task(source.name), Distribution::target, split, count,
+                                       seed, recipe.vit.image_size),
+                   pool);
+    };
+    return {source.name, source.text, draw(Split::train, sizes.train_images),
+            draw(Split::validation, sizes.validation_images), draw(Split::test, sizes.test_images)};
+  }
+  const RealSplit split = divide(source, recipe);
+  const DatasetPtr test = datasets::load_idx_folder(source.folder, Split::test, recipe.vit.image_size);
+  std::vector<std::int64_t> chosen =
+      shuffled(test->size(), engine::Random({kSplitSeed, static_cast<std::uint64_t>(test->size())}));
+  chosen.resize(static_cast<std::size_t>(std::min(test->size(), sizes.test_images)));
+  return {source.name, source.text, drawn(*split.train, pool), drawn(*split.validation, pool),
+          drawn(datasets::Subset(test, chosen), pool)};
+}
+
+DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {
+  const std::int64_t count = recipe.pretrain.images_per_domain;
+  if (source.folder.empty()) {
+    return drawn(*make_world_dataset(datasets::world::find_task(source.name), Distribution::web, Split::train, count,
+                                     seed, recipe.vit.image_size),
+                 pool);
+  }
+  return drawn(StyledDataset(divide(source, recipe).web, count, seed), pool);
+}
+
+}  // namespace experiments

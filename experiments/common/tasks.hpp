@@ -1,0 +1,49 @@
+// A task as the experiments see it, whether it is drawn by the built-in world or read from disk: images to fine-tune
+// on, to choose alpha on and to test on, a web set for pre-training, and the words its head is made of.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "datasets/dataset.hpp"
+#include "datasets/task_text.hpp"
+#include "engine/parallel/shards.hpp"
+#include "experiments/common/recipe.hpp"
+
+namespace experiments {
+
+struct TaskSource {
+  std::string name;
+  std::filesystem::path folder;  // of the IDX files; empty for a task of the built-in world
+  datasets::TaskText text;
+};
+
+// By name: a task of the world, or a sub-folder of `data` with IDX files. Throws std::invalid_argument with the known
+// names.
+TaskSource find_source(const std::string& name, const std::filesystem::path& data);
+std::vector<std::string> world_task_names();  // the eight, without the control
+
+// The tasks, the eight of the world if none is named, and the control behind them unless it is "none". Throws
+// std::invalid_argument if a task is named twice or is the control.
+std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::string& control,
+                                     const std::filesystem::path& data);
+
+using DatasetPtr = std::shared_ptr<const datasets::Dataset>;
+
+struct TaskData {
+  std::string name;
+  datasets::TaskText text;
+  DatasetPtr train, validation, test;
+};
+// Drawn or decoded once, on the pool. Real sets: their test files are the test set; of the train files, shuffled by a
+// fixed seed, the first part is for pre-training (web_images), then come validation and train.
+TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
+
+// Images of the web distribution. Real images get its photometric step; a set smaller than asked for is used several
+// times, each time in another style.
+DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
+
+}  // namespace experiments

@@ -1,0 +1,42 @@
+#include "experiments/common/training_state.hpp"
+
+#include <stdexcept>
+
+#include "nn/checkpoint.hpp"
+
+namespace experiments {
+
+using engine::Tensor;
+
+void save_training_state(const std::filesystem::path& file, const Json& fingerprint,
+                         const std::vector<TrainedGroup>& groups, const std::vector<double>& losses) {
+  nn::NamedTensors tensors;
+  tensors.emplace("losses", Tensor::from<double>(losses, {static_cast<std::int64_t>(losses.size())}));
+  for (const TrainedGroup& group : groups) {
+    nn::put_params(tensors, *group.params, group.name + ".theta.");
+    nn::put_optimizer(tensors, *group.optimizer, group.name + ".adamw.");
+  }
+  nn::write_safetensors(file, tensors, {{"fingerprint", fingerprint.dump()}});
+}
+
+std::vector<double> load_training_state(const std::filesystem::path& file, const Json& fingerprint,
+                                        const std::vector<TrainedGroup>& groups) {
+  if (!std::filesystem::exists(file)) return {};
+  const nn::SafetensorsFile saved = nn::read_safetensors(file);
+  const auto mark = saved.metadata.find("fingerprint");
+  if (mark == saved.metadata.end() || mark->second != fingerprint.dump()) return {};
+  const auto found = saved.tensors.find("losses");
+  if (found == saved.tensors.end() || found->second.dtype() != engine::DType::f64 ||
+      found->second.shape().rank() != 1) {
+    throw std::runtime_error("[checkpoint] " + file.string() +
+                             ": no tensor 'losses' f64 [steps]; remove the file to start again.");
+  }
+  const Tensor& losses = found->second;
+  for (const TrainedGroup& group : groups) {
+    *group.params = nn::get_params(saved.tensors, group.params->shared_layout(), file, group.name + ".theta.");
+    nn::get_optimizer(saved.tensors, *group.optimizer, losses.numel(), file, group.name + ".adamw.");
+  }
+  return {losses.data<double>(), losses.data<double>() + losses.numel()};
+}
+
+}  // namespace experiments

@@ -1,0 +1,28 @@
+// The file a training run goes on from: parameters, AdamW's moments and the losses so far, marked with the run's
+// fingerprint.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "experiments/common/recipe.hpp"
+#include "nn/optim.hpp"
+#include "nn/params.hpp"
+
+namespace experiments {
+
+struct TrainedGroup {  // parameters with an optimizer of their own
+  std::string name;
+  nn::ParamTree* params;
+  nn::AdamW* optimizer;
+};
+
+void save_training_state(const std::filesystem::path& file, const Json& fingerprint,
+                         const std::vector<TrainedGroup>& groups, const std::vector<double>& losses);
+
+// Restores the groups and returns the losses so far. Where there is no such file, or it belongs to another run, nothing
+// is changed and nothing is returned. Throws if the file is of this run but damaged.
+std::vector<double> load_training_state(const std::filesystem::path& file, const Json& fingerprint,
+                                        const std::vector<TrainedGroup>& groups);
+
+}  // namespace experiments

@@ -1,0 +1,39 @@
+// Fine-tunes a pre-trained image encoder on one task, in weight space or in the tangent space: one task vector.
+#include <cstdio>
+
+#include "experiments/common/finetuning.hpp"
+#include "experiments/common/program.hpp"
+
+int main(int argc, char** argv) {
+  using namespace experiments;
+  CLI::App app(
+      "Fine-tunes a pre-trained image encoder on one task, its zero-shot head frozen.\n"
+      "Writes finetuned.safetensors, results.json and manifest.json into --out. Ctrl-C stops; the same command goes "
+      "on.");
+  CommonOptions options;
+  RecipeOptions changes;
+  std::filesystem::path pretrained_file;
+  std::string task;
+  std::string mode;
+  add_common_options(app, options);
+  add_recipe_options(app, changes);
+  app.add_option("--task", task, "The task to learn")->required();
+  app.add_option("--mode", mode, "standard: in weight space; linear: in the tangent space at the pre-trained weights")
+      ->required()
+      ->check(CLI::IsMember({"standard", "linear"}));
+  app.add_option("--pretrained", pretrained_file, "pretrained.safetensors of `pretrain`")->required();
+  return run_program(app, argc, argv, [&] {
+    const TaskSource source = find_source(task, options.data);
+    const RunFolder folder(options.out);
+    engine::ShardPool pool(thread_count(options));
+    const Pretrained pretrained = load_pretrained(pretrained_file);
+    Recipe recipe = chosen_recipe(options, changes);
+    recipe.vit = pretrained.vit.config();
+    const TaskData data = load_task(source, recipe, options.seed, pool);
+    const Json results = finetune({recipe, options.seed, pool}, pretrained, data,
+                                  mode == "linear" ? Mode::linear : Mode::standard, folder);
+    std::printf("final loss %.3f, |tau| %.2f of |theta0| %.2f: %s\n", results.at("final_loss").get<double>(),
+                results.at("task_vector_norm").get<double>(), results.at("pretrained_norm").get<double>(),
+                (folder / "finetuned.safetensors").c_str());
+  });
+}

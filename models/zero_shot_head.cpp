@@ -1,0 +1,48 @@
+#include "models/zero_shot_head.hpp"
+
+#include <algorithm>
+
+#include "engine/ops/ops.hpp"
+
+namespace models {
+
+using engine::Tensor;
+using engine::Var;
+
+ZeroShotHead::ZeroShotHead(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts, double scale)
+    : weights_(Tensor::zeros({0, text.dimension()})) {
+  engine::Vars rows;
+  for (const std::vector<std::string>& captions : prompts) {
+    const Tensor embeddings = text.encode(captions);
+    rows.push_back(reshape(engine::mean(embeddings, {0}), {1, text.dimension()}));
+  }
+  weights_ = engine::scale(engine::l2_normalize(engine::concat(rows, 0)), scale).tensor();
+}
+
+Var ZeroShotHead::logits(const Var& features) const { return engine::linear(engine::l2_normalize(features), weights_); }
+
+Var ZeroShotHead::loss(const Var& features, const Tensor& labels) const {
+  return engine::cross_entropy(logits(features), labels);
+}
+
+std::vector<std::int64_t> ZeroShotHead::predict(const Tensor& features) const {
+  // The length of a feature does not change which logit is largest, so it is not normalised here.
+  const Tensor scores = engine::linear(features, weights_).tensor();
+  const std::int64_t K = classes();
+  std::vector<std::int64_t> predictions;
+  for (std::int64_t b = 0; b < scores.shape()[0]; ++b) {
+    const float* row = scores.data<float>() + b * K;
+    predictions.push_back(std::max_element(row, row + K) - row);
+  }
+  return predictions;
+}
+
+double accuracy(const ZeroShotHead& head, const Tensor& features, const Tensor& labels) {
+  const std::vector<std::int64_t> predictions = head.predict(features);
+  std::int64_t correct = 0;
+  for (std::size_t b = 0; b < predictions.size(); ++b)
+    correct += predictions[b] == labels.data<std::int64_t>()[b] ? 1 : 0;
+  return static_cast<double>(correct) / static_cast<double>(predictions.size());
+}
+
+}  // namespace models

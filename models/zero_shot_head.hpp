@@ -1,0 +1,33 @@
+// A classification head made from text, frozen: logits = s · ⟨w_c, z/‖z‖⟩.                  [Radford et al. 2021,
+// section 3.1] The features are normalised here, after the encoder, so what is linearised is the un-normalised feature
+// (as in the paper's code).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/autodiff/var.hpp"
+#include "models/word_vectors.hpp"
+
+namespace models {
+
+class ZeroShotHead {
+ public:
+  // w_c is the mean of the prompts' embeddings for class c, normalised; prompts[c] are its captions. s is
+  // exp(logit_scale).
+  ZeroShotHead(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts, double scale);
+
+  engine::Var logits(const engine::Var& features) const;                              // [B, E] -> [B, K]
+  engine::Var loss(const engine::Var& features, const engine::Tensor& labels) const;  // mean cross entropy, a scalar
+  std::vector<std::int64_t> predict(const engine::Tensor& features) const;  // the first largest logit of each row
+  std::int64_t classes() const noexcept { return weights_.shape()[0]; }
+
+ private:
+  engine::Tensor weights_;  // [K, E], scaled by s
+};
+
+// The fraction of features whose prediction is the label, each of the B rows counted once.
+double accuracy(const ZeroShotHead& head, const engine::Tensor& features, const engine::Tensor& labels);
+
+}  // namespace models
