@@ -4,7 +4,7 @@
 #include <array>
 #include <atomic>
 #include <string>
-#include <vector>
+#include <unordered_map>
 
 #include "engine/backend/dnnl_runtime.hpp"
 #include "engine/backend/kernels.hpp"
@@ -62,23 +62,27 @@ bool is_matrix(const Tensor& x) {
   return true;
 }
 
-dnnl::memory memory_of(const dnnl::memory::desc& description, const float* data) {
-  return {description, cpu_engine(),
-          const_cast<float*>(data)};  // oneDNN has no read-only memory; it does not write to inputs
-}
+// A product made ready: the primitive, and the memory objects whose pointers each call sets anew.
+struct Prepared {
+  dnnl::matmul product;
+  dnnl::memory a, b, out, bias, multiply;
+  std::unordered_map<int, dnnl::memory> arguments;
+};
 
-void matmul_f32(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
-  dnnl::stream& stream = cpu_stream();
+Prepared prepare(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+  const auto memory_of = [](const dnnl::memory::desc& description) {
+    return dnnl::memory(description, cpu_engine(), nullptr);
+  };
   const dnnl::memory::desc a_desc = describe_view(a);
   const dnnl::memory::desc b_desc = describe_view(b);
   const dnnl::memory::desc out_desc = describe_view(out);
-  std::unordered_map<int, dnnl::memory> arguments;
+  Prepared ready;
   dnnl::post_ops post_ops;
   if (epilogue.accumulate) post_ops.append_sum(1.0F);
   if (epilogue.multiply != nullptr) {
     const dnnl::memory::desc multiply = describe_view(*epilogue.multiply);
-    arguments[DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1] =
-        memory_of(multiply, epilogue.multiply->data<float>());
+    ready.multiply = memory_of(multiply);
+    ready.arguments[DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1] = ready.multiply;
     post_ops.append_binary(dnnl::algorithm::binary_mul, multiply);
   }
   dnnl::primitive_attr attributes;
@@ -88,15 +92,77 @@ void matmul_f32(const Tensor& a, const Tensor& b, const MutableTensor& out, cons
     Shape row = out.shape();
     for (int axis = 0; axis < row.rank() - 1; ++axis) row = row.with(axis, 1);
     bias_desc = descriptor(row, View::dense(row).strides);
-    arguments[DNNL_ARG_BIAS] = memory_of(bias_desc, epilogue.bias->data<float>());
+    ready.bias = memory_of(bias_desc);
+    ready.arguments[DNNL_ARG_BIAS] = ready.bias;
   }
+  ready.product = dnnl::matmul(
+      matmul_descriptor(a_desc, b_desc, epilogue.bias != nullptr ? &bias_desc : nullptr, out_desc, attributes));
+  ready.a = ready.arguments[DNNL_ARG_SRC] = memory_of(a_desc);
+  ready.b = ready.arguments[DNNL_ARG_WEIGHTS] = memory_of(b_desc);
+  ready.out = ready.arguments[DNNL_ARG_DST] = memory_of(out_desc);
+  return ready;
+}
+
+// Everything a prepared product depends on: extents and strides of the operands, and which parts of the epilogue there
+// are.
+class Key {
+ public:
+  Key(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+    append((epilogue.bias != nullptr ? 1 : 0) + (epilogue.accumulate ? 2 : 0) + (epilogue.multiply != nullptr ? 4 : 0));
+    append_view(a);
+    append_view(b);
+    append_view(out);
+    if (epilogue.multiply != nullptr) append_view(*epilogue.multiply);
+  }
+  friend bool operator==(const Key&, const Key&) = default;
+  std::size_t hash() const noexcept {
+    std::uint64_t hash = 0xCBF29CE484222325ull;
+    for (std::size_t i = 0; i < count_; ++i) hash = (hash ^ static_cast<std::uint64_t>(numbers_[i])) * 0x100000001B3ull;
+    return static_cast<std::size_t>(hash ^ (hash >> 32));
+  }
+
+ private:
+  void append(std::int64_t number) { numbers_[count_++] = number; }
+  template <class AnyTensor>
+  void append_view(const AnyTensor& x) {
+    for (int axis = 0; axis < x.shape().rank(); ++axis) {
+      append(x.shape()[axis]);
+      append(x.stride(axis));
+    }
+  }
+  std::array<std::int64_t, 1 + 4 * 2 * kMaxRank> numbers_{};
+  std::size_t count_ = 0;
+};
+
+struct KeyHash {
+  std::size_t operator()(const Key& key) const noexcept { return key.hash(); }
+};
+
+// oneDNN finds a primitive it has made before in some 8 µs, longer than many of our products take (16 images of a small
+// ViT: 10.7 % of a training step went there, and as much again into the scratch memory each new primitive asks for). A
+// primitive is used only by the thread that made it, so each thread keeps its own.
+Prepared& prepared(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+  constexpr std::size_t kMost = 1024;
+  thread_local std::unordered_map<Key, Prepared, KeyHash> ready;
+  const Key key(a, b, out, epilogue);
+  const auto found = ready.find(key);
+  if (found != ready.end()) return found->second;
+  if (ready.size() >= kMost) ready.clear();  // a program with ever new shapes must not grow without end
+  return ready.emplace(key, prepare(a, b, out, epilogue)).first->second;
+}
+
+void matmul_f32(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+  dnnl::stream& stream = cpu_stream();
+  // oneDNN has no read-only memory; it does not write to its inputs.
+  const auto point = [](dnnl::memory& memory, const float* data) { memory.set_data_handle(const_cast<float*>(data)); };
   try {
-    const dnnl::matmul product(
-        matmul_descriptor(a_desc, b_desc, epilogue.bias != nullptr ? &bias_desc : nullptr, out_desc, attributes));
-    arguments[DNNL_ARG_SRC] = memory_of(a_desc, a.data<float>());
-    arguments[DNNL_ARG_WEIGHTS] = memory_of(b_desc, b.data<float>());
-    arguments[DNNL_ARG_DST] = memory_of(out_desc, out.data<float>());
-    product.execute(stream, arguments);
+    Prepared& ready = prepared(a, b, out, epilogue);
+    point(ready.a, a.data<float>());
+    point(ready.b, b.data<float>());
+    point(ready.out, out.data<float>());
+    if (epilogue.bias != nullptr) point(ready.bias, epilogue.bias->data<float>());
+    if (epilogue.multiply != nullptr) point(ready.multiply, epilogue.multiply->data<float>());
+    ready.product.execute(stream, ready.arguments);
     stream.wait();
   } catch (const dnnl::error& error) {
     throw std::runtime_error("[matmul] oneDNN refused a " + to_string(a.shape()) + ", b " + to_string(b.shape()) +
