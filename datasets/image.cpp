@@ -1,10 +1,13 @@
 // The one translation unit that holds stb's PNG encoder.
 #include "datasets/image.hpp"
 
+#include <cstddef>
 #include <limits>
 #include <stdexcept>
 #include <string>
-#include <system_error>
+#include <vector>
+
+#include "engine/tensor/atomic_file.hpp"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -16,6 +19,16 @@
 #pragma GCC diagnostic pop
 
 namespace datasets {
+namespace {
+
+// stb hands over the whole file at once; it is kept so that no exception passes through stb, which would lose its
+// buffer.
+void collect(void* const png, void* const data, const int size) {
+  const auto* const bytes = static_cast<const std::byte*>(data);
+  static_cast<std::vector<std::byte>*>(png)->assign(bytes, bytes + size);
+}
+
+}  // namespace
 
 void write_png(const std::filesystem::path& path, const std::int64_t width, const std::int64_t height,
                const std::span<const std::uint8_t> rgb) {
@@ -26,17 +39,15 @@ void write_png(const std::filesystem::path& path, const std::int64_t width, cons
                                 std::to_string(rgb.size()) + " bytes for width " + std::to_string(width) + ", height " +
                                 std::to_string(height) + ".");
   }
-  std::filesystem::path unfinished = path;
-  unfinished += ".unfinished";
-  const int written = stbi_write_png(unfinished.c_str(), static_cast<int>(width), static_cast<int>(height), 3,
-                                     rgb.data(), static_cast<int>(width * 3));
-  std::error_code error;
-  if (written != 0) std::filesystem::rename(unfinished, path, error);
-  if (written == 0 || error) {
-    const std::string reason = error ? ": " + error.message() : "; does the folder exist, and is there space?";
-    std::filesystem::remove(unfinished, error);
-    throw std::runtime_error("[write_png] cannot write " + path.string() + reason);
+  std::vector<std::byte> png;
+  if (stbi_write_png_to_func(collect, &png, static_cast<int>(width), static_cast<int>(height), 3, rgb.data(),
+                             static_cast<int>(width * 3)) == 0) {
+    throw std::runtime_error("[write_png] " + path.string() + ": not enough memory to encode " + std::to_string(width) +
+                             " x " + std::to_string(height) + " pixels.");
   }
+  engine::AtomicFile file(path, "write_png");
+  file.write(png);
+  file.commit();
 }
 
 }  // namespace datasets

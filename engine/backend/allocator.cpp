@@ -32,10 +32,12 @@ std::atomic<std::int64_t> live_bytes{0};
 std::atomic<std::int64_t> peak_bytes{0};
 std::atomic<std::int64_t> system_requests{0};
 
-// Four classes per power of two: at most a fifth of a block is unused.
+// Four classes per power of two: at most a fifth of a large block is unused. Multiples of the alignment, as
+// aligned_alloc demands.
 std::int64_t class_bytes(std::size_t size_class) noexcept {
-  const std::int64_t power = std::int64_t{kAlignment} << (size_class / 4);
-  return power + power / 4 * static_cast<std::int64_t>(size_class % 4);
+  const std::int64_t power = kAlignment << (size_class / 4);
+  const std::int64_t bytes = power + power / 4 * static_cast<std::int64_t>(size_class % 4);
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 std::size_t class_of(std::int64_t bytes) noexcept {

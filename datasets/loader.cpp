@@ -1,0 +1,103 @@
+// An epoch's order is a Fisher–Yates shuffle [Durstenfeld 1964] drawn from the stream {seed, epoch}.
+#include "datasets/loader.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "engine/tensor/random.hpp"
+
+namespace datasets {
+namespace {
+
+constexpr float kMean = 0.5f;
+constexpr float kDeviation = 0.25f;
+
+std::vector<std::int64_t> epoch_order(const std::int64_t count, const LoaderOptions& options,
+                                      const std::int64_t epoch) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  if (!options.shuffle) return order;
+  engine::Random random({options.seed, static_cast<std::uint64_t>(epoch)});
+  for (std::int64_t last = count - 1; last > 0; --last) {
+    std::swap(order[static_cast<std::size_t>(last)], order[static_cast<std::size_t>(random.index(last + 1))]);
+  }
+  return order;
+}
+
+Batch gather(const Dataset& dataset, std::vector<std::int64_t> indices) {
+  const auto count = static_cast<std::int64_t>(indices.size());
+  const std::int64_t size = dataset.image_size();
+  const auto values = static_cast<std::size_t>(3 * size * size);
+  engine::Tensor images = engine::Tensor::empty({count, 3, size, size});
+  engine::Tensor labels = engine::Tensor::empty({count}, engine::DType::i64);
+  float* image = images.writable().data<float>();
+  std::int64_t* label = labels.writable().data<std::int64_t>();
+  for (const std::int64_t index : indices) {
+    const std::span<float> chw(image, values);
+    dataset.read_image(index, chw);
+    for (float& value : chw) value = (value - kMean) / kDeviation;
+    *label++ = dataset.label(index);
+    image += values;
+  }
+  return {std::move(images), std::move(labels), std::move(indices)};
+}
+
+}  // namespace
+
+Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions options)
+    : dataset_(std::move(dataset)), options_(options) {
+  if (!dataset_) throw std::invalid_argument("[loader] needs a data set; arrived null.");
+  if (options_.batch_size < 1) {
+    throw std::invalid_argument("[loader] batch_size must be positive; arrived " + std::to_string(options_.batch_size) +
+                                ".");
+  }
+  if (batches_per_epoch() < 1) {
+    throw std::invalid_argument("[loader] an epoch needs at least one batch; arrived " +
+                                std::to_string(dataset_->size()) + " images for batch_size " +
+                                std::to_string(options_.batch_size) +
+                                (options_.drop_last ? "; do not drop the last batch, or make batches smaller." : "."));
+  }
+}
+
+std::int64_t Loader::batches_per_epoch() const noexcept {
+  const std::int64_t full = dataset_->size() / options_.batch_size;
+  const bool has_rest = dataset_->size() % options_.batch_size != 0;
+  return has_rest && !options_.drop_last ? full + 1 : full;
+}
+
+Batch Loader::batch(const std::int64_t epoch, const std::int64_t position) const {
+  if (epoch < 0 || position < 0 || position >= batches_per_epoch()) {
+    throw std::invalid_argument("[loader] needs epoch >= 0 and position in 0 .. " +
+                                std::to_string(batches_per_epoch() - 1) + "; arrived epoch " + std::to_string(epoch) +
+                                ", position " + std::to_string(position) + ".");
+  }
+  const Order all = order(epoch);
+  const std::int64_t begin = position * options_.batch_size;
+  const std::int64_t end = std::min(begin + options_.batch_size, dataset_->size());
+  return gather(*dataset_, {all->begin() + begin, all->begin() + end});
+}
+
+Loader::Order Loader::order(const std::int64_t epoch) const {
+  const std::lock_guard lock(mutex_);
+  if (last_epoch_ != epoch) {
+    last_order_ = std::make_shared<const std::vector<std::int64_t>>(epoch_order(dataset_->size(), options_, epoch));
+    last_epoch_ = epoch;
+  }
+  return last_order_;
+}
+
+Batch load_range(const Dataset& dataset, const std::int64_t begin, const std::int64_t end) {
+  if (begin < 0 || begin > end || end > dataset.size()) {
+    throw std::invalid_argument("[load_range] needs 0 <= begin <= end <= " + std::to_string(dataset.size()) +
+                                "; arrived " + std::to_string(begin) + " to " + std::to_string(end) + ".");
+  }
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
+  std::iota(indices.begin(), indices.end(), begin);
+  return gather(dataset, std::move(indices));
+}
+
+}  // namespace datasets

@@ -1,0 +1,51 @@
+// Batches of a data set as tensors. Batch `position` of epoch `epoch` is a pure function of (seed, epoch, position):
+// there is no cursor, so training may resume anywhere and several threads may ask at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "datasets/dataset.hpp"
+#include "engine/tensor/tensor.hpp"
+
+namespace datasets {
+
+struct Batch {
+  engine::Tensor images;              // [B, 3, S, S] f32, normalised: (x − 0.5) / 0.25
+  engine::Tensor labels;              // [B] i64
+  std::vector<std::int64_t> indices;  // of the images in the data set
+};
+
+struct LoaderOptions {
+  std::int64_t batch_size = 128;
+  std::uint64_t seed = 0;
+  bool shuffle = true;
+  bool drop_last = false;  // leave out a last batch that is not full
+};
+
+class Loader {
+ public:
+  // Throws std::invalid_argument if there is no data set, batch_size is not positive, or an epoch would have no batch.
+  Loader(std::shared_ptr<const Dataset> dataset, LoaderOptions options);
+  std::int64_t batches_per_epoch() const noexcept;
+  // Throws std::invalid_argument unless epoch >= 0 and position is in 0 .. batches_per_epoch() - 1.
+  Batch batch(std::int64_t epoch, std::int64_t position) const;
+
+ private:
+  using Order = std::shared_ptr<const std::vector<std::int64_t>>;
+  Order order(std::int64_t epoch) const;
+
+  std::shared_ptr<const Dataset> dataset_;
+  LoaderOptions options_;
+  mutable std::mutex mutex_;  // guards the order of the epoch last asked for
+  mutable Order last_order_;
+  mutable std::int64_t last_epoch_ = -1;
+};
+
+// Images begin .. end - 1 in their own order, for evaluation. Throws std::invalid_argument unless 0 <= begin <= end <=
+// size.
+Batch load_range(const Dataset& dataset, std::int64_t begin, std::int64_t end);
+
+}  // namespace datasets

@@ -1,0 +1,76 @@
+// Images are rendered in blocks, so that the float image between source and bytes is allocated once per block.
+#include "datasets/memory_dataset.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "datasets/bounds.hpp"
+
+namespace datasets {
+namespace {
+
+constexpr std::int64_t kBlock = 64;  // images
+
+std::uint8_t nearest_byte(const float value) noexcept {  // NaN becomes 0
+  return value > 0.0f ? static_cast<std::uint8_t>(255.0f * std::min(value, 1.0f) + 0.5f) : std::uint8_t{0};
+}
+
+}  // namespace
+
+MemoryDataset::MemoryDataset(std::vector<std::uint8_t> pixels, const std::int64_t image_size,
+                             std::vector<std::int64_t> labels, std::vector<std::string> class_names)
+    : pixels_(std::move(pixels)),
+      image_size_(image_size),
+      labels_(std::move(labels)),
+      class_names_(std::move(class_names)) {
+  if (image_size_ < 1 || static_cast<std::int64_t>(pixels_.size()) != size() * 3 * image_size_ * image_size_) {
+    throw std::invalid_argument("[memory_dataset] needs N·3·S² bytes and S >= 1; arrived " +
+                                std::to_string(pixels_.size()) + " bytes for N = " + std::to_string(size()) +
+                                ", S = " + std::to_string(image_size_) + ".");
+  }
+  const auto classes = static_cast<std::int64_t>(class_names_.size());
+  for (const std::int64_t label : labels_) {
+    if (label >= 0 && label < classes) continue;
+    throw std::invalid_argument("[memory_dataset] labels must be below the number of classes, " +
+                                std::to_string(classes) + "; arrived " + std::to_string(label) + ".");
+  }
+}
+
+std::int64_t MemoryDataset::label(const std::int64_t index) const {
+  check_index("memory_dataset", index, size());
+  return labels_[static_cast<std::size_t>(index)];
+}
+
+void MemoryDataset::read_image(const std::int64_t index, const std::span<float> chw) const {
+  check_index("memory_dataset", index, size());
+  check_room("memory_dataset", chw, image_size_);
+  const auto image = std::span(pixels_).subspan(static_cast<std::size_t>(index) * chw.size(), chw.size());
+  std::ranges::transform(image, chw.begin(), [](const std::uint8_t byte) { return static_cast<float>(byte) / 255.0f; });
+}
+
+void serial(const std::int64_t count, const std::function<void(std::int64_t)>& body) {
+  for (std::int64_t index = 0; index < count; ++index) body(index);
+}
+
+std::shared_ptr<const Dataset> materialise(const Dataset& source, const ForEach& for_each) {
+  const std::int64_t count = source.size();
+  const auto values = static_cast<std::size_t>(3 * source.image_size() * source.image_size());
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count) * values);
+  std::vector<std::int64_t> labels(static_cast<std::size_t>(count));
+  const auto render_block = [&](const std::int64_t block) {
+    std::vector<float> chw(values);
+    for (std::int64_t index = block * kBlock; index < std::min(count, (block + 1) * kBlock); ++index) {
+      const auto image = static_cast<std::size_t>(index);
+      source.read_image(index, chw);
+      std::ranges::transform(chw, pixels.begin() + static_cast<std::ptrdiff_t>(image * values), nearest_byte);
+      labels[image] = source.label(index);
+    }
+  };
+  for_each((count + kBlock - 1) / kBlock, render_block);
+  const std::span<const std::string> names = source.class_names();
+  return std::make_shared<const MemoryDataset>(std::move(pixels), source.image_size(), std::move(labels),
+                                               std::vector<std::string>(names.begin(), names.end()));
+}
+
+}  // namespace datasets
