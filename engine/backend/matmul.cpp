@@ -8,6 +8,7 @@
 
 #include "engine/backend/dnnl_runtime.hpp"
 #include "engine/backend/kernels.hpp"
+#include "engine/backend/small_matmul.hpp"
 #include "engine/parallel/work.hpp"
 #include "engine/tensor/errors.hpp"
 #include "engine/tensor/walk.hpp"
@@ -236,13 +237,22 @@ void matmul_f64(const Tensor& a, const Tensor& b, const MutableTensor& out, cons
       });
 }
 
+void count_flops(const Tensor& a, const MutableTensor& out) {
+  flops.fetch_add(2 * out.shape().numel() * a.shape()[-1], std::memory_order_relaxed);
+}
+
 }  // namespace
 
 void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue) {
   if (out.shape().numel() == 0) return;
+  const bool plain = epilogue.bias == nullptr && epilogue.multiply == nullptr;
+  if (plain && is_small_matmul(a, b, out)) {
+    count_flops(a, out);
+    return small_matmul(a, b, out, epilogue.accumulate);
+  }
   if (!is_matrix(a)) return matmul(a.contiguous(), b, out, epilogue);
   if (!is_matrix(b)) return matmul(a, b.contiguous(), out, epilogue);
-  flops.fetch_add(2 * out.shape().numel() * a.shape()[-1], std::memory_order_relaxed);
+  count_flops(a, out);
   if (a.dtype() == DType::f32) {
     matmul_f32(a, b, out, epilogue);
   } else {

@@ -45,16 +45,29 @@ T row_max(const T* x, std::int64_t length) {
   return largest;
 }
 
-// p = softmax(scale·x) of one row; returns log Σ exp(scale·x).
+// p = softmax(scale·x) of one row; returns log Σ exp(scale·x). `scale` is positive.
 template <class T>
 T softmax_row(const T* x, T scale, T* p, std::int64_t length) {
-  const T shift = row_max(x, length) * scale;
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (std::int64_t i = 0; i < length; ++i) {
-    p[i] = vexp(x[i] * scale - shift);
-    total += p[i];
+  const auto exponentials = [scale](const T* in, T shift, T* out, std::int64_t count) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) out[i] = vexp(in[i] * scale - shift);
+  };
+  const T largest = row_max(x, length);
+  const T shift = largest * scale;
+  constexpr std::int64_t kShort = 128;
+  constexpr std::int64_t kLanes = 16;
+  if (length <=
+      kShort) {  // attention over few tokens: filled up to whole vectors, since a remainder is taken one by one
+    alignas(64) T row[kShort];
+    const std::int64_t filled = (length + kLanes - 1) / kLanes * kLanes;
+    std::copy_n(x, length, row);
+    std::fill(row + length, row + filled, largest);  // not -inf, for which libmvec leaves its fast path
+    exponentials(row, shift, row, filled);
+    std::copy_n(row, length, p);
+  } else {
+    exponentials(x, shift, p, length);
   }
+  const T total = row_sum(p, length);
   const T inverse = T(1) / total;
 #pragma omp simd
   for (std::int64_t i = 0; i < length; ++i) p[i] *= inverse;

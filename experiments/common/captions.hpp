@@ -1,7 +1,7 @@
 // Words for images: the noisy captions pre-training sees, and the prompts zero-shot heads are made of.
 //
 // The prompts use the classes' second, rarer words, whose captions are few and mostly wrong. That is what leaves room
-// between zero-shot and fine-tuned accuracy while the image features are good (SCIENCE: "the knob").
+// between zero-shot and fine-tuned accuracy while the image features are good (docs/world.md).
 #pragma once
 
 #include <cstdint>

@@ -20,5 +20,6 @@ void catch_interrupts() {
 }
 
 bool interrupt_requested() noexcept { return requested != 0; }
+void reset_interrupt() noexcept { requested = 0; }
 
 }  // namespace experiments

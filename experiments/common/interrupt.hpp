@@ -12,5 +12,6 @@ class Interrupted : public std::runtime_error {
 
 void catch_interrupts();  // SIGINT and SIGTERM set the flag; a second one ends the program at once
 bool interrupt_requested() noexcept;
+void reset_interrupt() noexcept;  // as if none had come
 
 }  // namespace experiments

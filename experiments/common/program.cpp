@@ -1,5 +1,6 @@
 #include "experiments/common/program.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -83,6 +84,7 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<void()
     return app.exit(error) == 0 ? 0 : kMisused;
   }
   catch_interrupts();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that outgrows its limit is an error of the write, with a message
   const std::string name = std::filesystem::path(argv[0]).filename().string();
   try {
     body();

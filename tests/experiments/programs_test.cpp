@@ -1,0 +1,180 @@
+// The programs from the outside: what they write, what they say when misused, and that nothing half-written is left
+// behind.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "experiments/common/run_folder.hpp"
+#include "nn/safetensors.hpp"
+#include "tests/experiments/process.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+using experiments::Json;
+using tests::ProcessResult;
+using tests::run_process;
+using tests::TemporaryDirectory;
+
+namespace {
+
+std::int64_t line_count(const std::string& text) { return std::ranges::count(text, '\n'); }
+
+// The program must end with `status` and say one line with all of `parts`.
+void check_refusal(const std::string& command, int status, const std::vector<std::string>& parts) {
+  const ProcessResult result = run_process(command);
+  BOOST_CHECK_MESSAGE(result.status == status, command << ": exit status " << result.status << ", output:\n"
+                                                       << result.output);
+  BOOST_CHECK_MESSAGE(line_count(result.output) == 1, command << ": one line expected; got:\n" << result.output);
+  for (const std::string& part : parts) {
+    BOOST_CHECK_MESSAGE(result.output.find(part) != std::string::npos, command << ": '" << part << "' missing in:\n"
+                                                                               << result.output);
+  }
+}
+
+const std::string kSmallTasks = " --preset smoke --tasks digits,signs --control none ";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(programs)
+
+BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
+  for (const std::string program : {"pretrain", "finetune", "task_addition", "reproduce"}) {
+    const ProcessResult help = run_process("{bin}/" + program + " --help");
+    BOOST_CHECK_EQUAL(help.status, 0);
+    for (const std::string option : {"--seed", "--threads", "--out", "--data", "--preset", "--config", "--help"}) {
+      BOOST_CHECK_MESSAGE(help.output.find(option) != std::string::npos, program << " --help does not name " << option);
+    }
+    BOOST_CHECK_EQUAL(run_process("{bin}/" + program + " --no-such-option").status, 2);
+    BOOST_CHECK_EQUAL(run_process("{bin}/" + program + " --preset enormous").status, 2);
+    BOOST_CHECK_EQUAL(run_process("{bin}/" + program + " --threads many").status, 2);
+  }
+  BOOST_CHECK_EQUAL(run_process("{bin}/finetune --task digits --mode sideways --pretrained x").status, 2);
+  BOOST_CHECK_EQUAL(run_process("{bin}/finetune --mode linear").status, 2);
+}
+
+BOOST_AUTO_TEST_CASE(the_chain_of_single_programs_gives_what_reproduce_gives) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const ProcessResult whole = run_process("{bin}/reproduce" + kSmallTasks + "--out " + out + "/whole");
+  BOOST_REQUIRE_MESSAGE(whole.status == 0, whole.output);
+  BOOST_CHECK(whole.output.find("normalised") != std::string::npos);
+  const Json results = experiments::read_json(out + "/whole/results.json");
+  for (const std::string stage : {"pretrain", "finetune_standard", "finetune_linear", "task_addition"})
+    BOOST_CHECK(results.at("seconds").contains(stage));
+  const Json& addition = results.at("task_addition");
+  BOOST_CHECK(addition.at("tasks") == Json({"digits", "signs"}));
+  for (const std::string task : {"digits", "signs"}) {
+    BOOST_CHECK(addition.at("zero_shot").contains(task));
+    for (const std::string mode : {"standard", "posthoc", "linear"}) {
+      const double single = addition.at("single_task").at(mode).at(task).get<double>();
+      BOOST_CHECK(single >= 0.0 && single <= 1.0);
+      BOOST_CHECK(addition.at("addition").at(mode).at("per_task").contains(task));
+      for (const std::string key : {"alpha", "absolute", "normalised"})
+        BOOST_CHECK(addition.at("addition").at(mode).contains(key));
+    }
+  }
+
+  BOOST_REQUIRE_EQUAL(run_process("{bin}/pretrain" + kSmallTasks + "--out " + out + "/p").status, 0);
+  for (const std::string mode : {"standard", "linear"}) {
+    for (const std::string task : {"digits", "signs"}) {
+      const ProcessResult step =
+          run_process("{bin}/finetune --preset smoke --mode " + mode + " --task " + task + " --pretrained " + out +
+                      "/p/pretrained.safetensors --out " + out + "/f/" + mode + "/" + task);
+      BOOST_REQUIRE_MESSAGE(step.status == 0, step.output);
+    }
+  }
+  const ProcessResult sum = run_process("{bin}/task_addition" + kSmallTasks + "--pretrained " + out +
+                                        "/p/pretrained.safetensors --finetuned " + out + "/f --out " + out + "/a");
+  BOOST_REQUIRE_MESSAGE(sum.status == 0, sum.output);
+  BOOST_CHECK(experiments::read_json(out + "/a/results.json") == addition);
+  BOOST_CHECK(experiments::read_json(out + "/a/manifest.json").contains("fingerprint"));
+
+  const ProcessResult again = run_process("{bin}/reproduce" + kSmallTasks + "--out " + out + "/whole");
+  BOOST_CHECK_EQUAL(again.status, 0);
+  BOOST_CHECK(again.output.find("pretrain: already done") != std::string::npos);
+  BOOST_CHECK(again.output.find("task addition: already done") != std::string::npos);
+  BOOST_CHECK(experiments::read_json(out + "/whole/results.json").at("task_addition") == addition);
+  // Another seed is another run: nothing of the old one is taken for it.
+  const ProcessResult other = run_process("{bin}/reproduce" + kSmallTasks + "--seed 1 --out " + out + "/whole");
+  BOOST_CHECK_EQUAL(other.status, 0);
+  BOOST_CHECK(other.output.find("already done") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_configuration_file_sets_options) {
+  const TemporaryDirectory folder;
+  std::ofstream(folder.path() / "run.toml")
+      << "preset = \"smoke\"\ntasks = [\"digits\"]\ncontrol = \"none\"\npretrain-steps = 3\n";
+  const ProcessResult result = run_process("{bin}/pretrain --config " + (folder.path() / "run.toml").string() +
+                                           " --out " + (folder.path() / "out").string());
+  BOOST_REQUIRE_MESSAGE(result.status == 0, result.output);
+  BOOST_CHECK_EQUAL(experiments::read_json(folder.path() / "out/results.json").at("losses").size(), 3);
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_status_one) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  std::ofstream(folder.path() / "file") << "not a folder";
+  std::ofstream(folder.path() / "foreign.safetensors") << "version https://git-lfs.github.com/spec/v1\n";
+  nn::write_safetensors(folder.path() / "other.safetensors", {{"weight", engine::Tensor::zeros({2})}});
+
+  check_refusal("{bin}/pretrain --preset smoke --tasks digitz --out " + out + "/x", 1, {"no task 'digitz'", "digits"});
+  check_refusal("{bin}/pretrain --preset smoke --tasks digits,digits --out " + out + "/x", 1,
+                {"'digits' is named twice"});
+  check_refusal("{bin}/pretrain --preset smoke --tasks ../file --data " + out + " --out " + out + "/x", 1,
+                {"no task '../file'"});
+  check_refusal("{bin}/pretrain --preset smoke --tasks mnist --data " + out + "/missing --out " + out + "/x", 1,
+                {out + "/missing", "no such folder"});
+  check_refusal("{bin}/pretrain --preset smoke --width 30 --heads 4 --out " + out + "/x", 1,
+                {"multiple of the heads; got 30 and 4"});
+  check_refusal("{bin}/reproduce --preset smoke --out " + out + "/file", 1, {out + "/file", "cannot make this folder"});
+  check_refusal("{bin}/reproduce --preset smoke --out " + out + "/file/below", 1,
+                {out + "/file/below", "Not a directory"});
+  const std::string finetune =
+      "{bin}/finetune --preset smoke --task digits --mode linear --out " + out + "/y --pretrained " + out;
+  check_refusal(finetune + "/none.safetensors", 1, {"none.safetensors", "No such file"});
+  check_refusal(finetune + "/foreign.safetensors", 1, {"foreign.safetensors"});
+  check_refusal(finetune + "/other.safetensors", 1, {"other.safetensors", "not a file of `pretrain`"});
+}
+
+BOOST_AUTO_TEST_CASE(weights_of_another_model_are_refused) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  BOOST_REQUIRE_EQUAL(run_process("{bin}/reproduce" + kSmallTasks + "--out " + out + "/a").status, 0);
+  BOOST_REQUIRE_EQUAL(run_process("{bin}/pretrain" + kSmallTasks + "--seed 1 --out " + out + "/b").status, 0);
+  check_refusal("{bin}/task_addition" + kSmallTasks + "--pretrained " + out + "/b/pretrained.safetensors --finetuned " +
+                    out + "/a/finetune --out " + out + "/c",
+                1, {"finetuned.safetensors", "not fine-tuned from these pre-trained weights"});
+  // One tensor missing, one with another shape.
+  nn::SafetensorsFile file = nn::read_safetensors(out + "/b/pretrained.safetensors");
+  const engine::Tensor kept = file.tensors.at("visual.proj");
+  const std::string finetune = "{bin}/finetune --preset smoke --task digits --mode linear --out " + out +
+                               "/d --pretrained " + out + "/changed.safetensors";
+  file.tensors.erase("visual.proj");
+  nn::write_safetensors(out + "/changed.safetensors", file.tensors, file.metadata);
+  check_refusal(finetune, 1, {"changed.safetensors", "no tensor 'visual.proj'"});
+  file.tensors.emplace("visual.proj", kept.slice(0, 0, 2));
+  nn::write_safetensors(out + "/changed.safetensors", file.tensors, file.metadata);
+  check_refusal(finetune, 1, {"changed.safetensors", "'visual.proj' must be"});
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_that_fills_up_leaves_nothing_half_written) {
+  const TemporaryDirectory folder;
+  const std::string out = (folder.path() / "full").string();
+  // No file may grow beyond 32 KiB: the weights do not fit.
+  const ProcessResult result =
+      run_process("bash -c 'ulimit -f 32; exec {bin}/pretrain" + kSmallTasks + "--out " + out + "'");
+  BOOST_CHECK_EQUAL(result.status, 1);
+  BOOST_CHECK_MESSAGE(result.output.find("pretrained.safetensors") != std::string::npos, result.output);
+  for (const auto& entry : std::filesystem::directory_iterator(out))
+    BOOST_CHECK_EQUAL(entry.path().filename().string(), "manifest.json");
+}
+
+BOOST_AUTO_TEST_CASE(contact_sheets_are_written) {
+  const TemporaryDirectory folder;
+  const ProcessResult result =
+      run_process("{bin}/contact_sheet --task signs --samples 2 --out " + folder.path().string());
+  BOOST_CHECK_MESSAGE(result.status == 0, result.output);
+  BOOST_CHECK(std::filesystem::file_size(folder.path() / "signs_target.png") > 1000);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,148 @@
+// The stages from the inside: the same bits on any number of threads, and after an interruption; cached features
+// against new passes.
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "experiments/arithmetic/addition.hpp"
+#include "experiments/common/captions.hpp"
+#include "experiments/common/finetuning.hpp"
+#include "experiments/common/interrupt.hpp"
+#include "experiments/common/pretraining.hpp"
+#include "nn/checkpoint.hpp"
+#include "tests/support/temporary_directory.hpp"
+#include "tests/support/tensors.hpp"
+
+using namespace experiments;
+using tests::TemporaryDirectory;
+
+namespace {
+
+Recipe tiny() {
+  Recipe recipe = preset("smoke");
+  recipe.shard_size = 7;  // does not divide the batch
+  return recipe;
+}
+
+std::vector<TaskSource> sources() { return find_sources({"digits", "signs"}, "none", {}); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(stages)
+
+BOOST_AUTO_TEST_CASE(losses_and_weights_do_not_depend_on_the_threads) {
+  Json pretrained_once;
+  Json standard_once;
+  Json linear_once;
+  for (const int threads : {1, 2, 5}) {
+    const TemporaryDirectory folder;
+    engine::ShardPool pool(threads);
+    const Context context{tiny(), 3, pool};
+    const auto without_time = [](Json results) {
+      results.erase("seconds");
+      return results;
+    };
+    const Json pretrained_results = without_time(pretrain(context, sources(), RunFolder(folder.path() / "p")));
+    const Pretrained pretrained = load_pretrained(folder.path() / "p/pretrained.safetensors");
+    const TaskData task = load_task(sources()[0], context.recipe, context.seed, pool);
+    const Json standard =
+        without_time(finetune(context, pretrained, task, Mode::standard, RunFolder(folder.path() / "s")));
+    const Json linear = without_time(finetune(context, pretrained, task, Mode::linear, RunFolder(folder.path() / "l")));
+    if (threads == 1) {
+      pretrained_once = pretrained_results;
+      standard_once = standard;
+      linear_once = linear;
+    }
+    // The checksum covers every bit of the weights, the losses are printed with all their digits.
+    BOOST_CHECK_EQUAL(pretrained_results.dump(), pretrained_once.dump());
+    BOOST_CHECK_EQUAL(standard.dump(), standard_once.dump());
+    BOOST_CHECK_EQUAL(linear.dump(), linear_once.dump());
+  }
+  BOOST_CHECK_NE(standard_once.at("checksum"), linear_once.at("checksum"));
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_run_goes_on_to_the_same_bits) {
+  Recipe recipe = tiny();
+  recipe.pretrain.steps = 60;
+  engine::ShardPool pool(2);
+  const Context context{recipe, 4, pool};
+  const TemporaryDirectory folder;
+  const Json whole = pretrain(context, sources(), RunFolder(folder.path() / "whole"));
+
+  const RunFolder stopped(folder.path() / "stopped");
+  catch_interrupts();
+  std::thread user([&] {  // presses Ctrl-C soon after the run has begun
+    while (!std::filesystem::exists(stopped / "manifest.json"))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    std::raise(SIGINT);
+  });
+  BOOST_CHECK_THROW(pretrain(context, sources(), stopped), Interrupted);
+  user.join();
+  reset_interrupt();
+  BOOST_CHECK(std::filesystem::exists(stopped / "checkpoint.safetensors"));
+  BOOST_CHECK(!std::filesystem::exists(stopped / "results.json"));
+  const Json resumed = pretrain(context, sources(), stopped);
+  BOOST_CHECK_EQUAL(resumed.at("checksum"), whole.at("checksum"));
+  BOOST_CHECK_EQUAL(resumed.at("losses").dump(), whole.at("losses").dump());
+  BOOST_CHECK(!std::filesystem::exists(stopped / "checkpoint.safetensors"));
+}
+
+BOOST_AUTO_TEST_CASE(cached_features_equal_a_new_pass_at_every_alpha) {
+  engine::ShardPool pool(2);
+  const Context context{tiny(), 5, pool};
+  const models::Vit vit(context.recipe.vit);
+  const nn::TangentModel model(vit.model(), nn::initial_params(vit.layout(), 1));
+  const std::vector<nn::ParamTree> tau{0.1 * nn::initial_params(vit.layout(), 2),
+                                       0.1 * nn::initial_params(vit.layout(), 3)};
+  const TaskData task = load_task(sources()[0], context.recipe, context.seed, pool);
+  const TangentFeatures cached = tangent_features(model, *task.test, tau, context.shards());
+  const std::vector<nn::ParamTree> sum{0.35 * tau[0] + 0.35 * tau[1]};
+  const TangentFeatures direct = tangent_features(model, *task.test, sum, context.shards());
+  const engine::Tensor by_cache =
+      engine::add(cached.at(0.35, 0).values, engine::sub(cached.at(0.35, 1).values, cached.primal)).tensor();
+  tests::check_close(by_cache, direct.at(1.0, 0).values, 1e-5, "features of 0.35 (tau_1 + tau_2)");
+  tests::check_same_bits(cached.at(0.0, 0).values, cached.primal, "features at alpha 0");
+  tests::check_same_bits(cached.primal, features(vit.model(), model.theta0(), *task.test, context.shards()).values,
+                         "primal and plain features");
+}
+
+BOOST_AUTO_TEST_CASE(alpha_runs_from_zero_to_one_in_twenty_steps) {
+  const std::vector<double> grid = alpha_grid();
+  BOOST_CHECK_EQUAL(grid.size(), 21);
+  BOOST_CHECK_EQUAL(grid.front(), 0.0);
+  BOOST_CHECK_EQUAL(grid[3], 0.15);
+  BOOST_CHECK_EQUAL(grid.back(), 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(captions_come_in_the_shares_of_the_recipe) {
+  const datasets::TaskText text{
+      "kind thing", {"one", "two", "three"}, {"uno", "due", "tre"}, {"a {class} of kind thing"}};
+  const PretrainRecipe recipe;
+  int domain_only = 0;
+  int alias = 0;
+  int right_alias = 0;
+  int right = 0;
+  constexpr int kDraws = 20000;
+  for (std::uint64_t i = 0; i < kDraws; ++i) {
+    engine::Random random({7, i});
+    const std::string drawn = web_caption(text, 0, recipe, random);
+    const bool is_alias = drawn.find("uno") != std::string::npos || drawn.find("due") != std::string::npos ||
+                          drawn.find("tre") != std::string::npos;
+    domain_only += drawn == "a  of kind thing" ? 1 : 0;
+    alias += is_alias ? 1 : 0;
+    right_alias += drawn.find("uno") != std::string::npos ? 1 : 0;
+    right += drawn == "a one of kind thing" ? 1 : 0;
+  }
+  const auto share = [](int count) {
+    return static_cast<double>(count) / kDraws;
+  };  // four standard errors are 0.014 at most
+  BOOST_CHECK_SMALL(share(domain_only) - 0.20, 0.014);
+  BOOST_CHECK_SMALL(share(alias) - 0.08, 0.014);
+  BOOST_CHECK_SMALL(share(right_alias) - 0.08 * 0.30, 0.014);
+  BOOST_CHECK_SMALL(share(right) - 0.72 * 0.95, 0.014);
+  BOOST_CHECK(zero_shot_prompts(text)[1] == (std::vector<std::string>{"a due of kind thing"}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
