@@ -64,8 +64,7 @@ struct Vit::Parts {
     Var x = concat(engine::Vars{first, tokens}, 1);  // [B, T, C]
     x = add(x, broadcast_to(p[positional_embedding], x.shape()));
     if (ln_pre.has_value()) x = (*ln_pre)(p, x);
-    x = transformer(p, x);
-    x = ln_post(p, reshape(slice(x, 1, 0, 1), {B, width}));  // of the class token only
+    x = ln_post(p, reshape(transformer.first_token(p, x), {B, width}));
     return proj.has_value() ? linear(x, transpose(p[*proj])) : x;
   }
 

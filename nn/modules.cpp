@@ -41,9 +41,11 @@ Attention::Attention(const Scope& scope, const TransformerConfig& config)
       out_(scope.child("out_proj"), config.width, config.width, Init::normal(stream_root(config))),
       heads_(config.heads) {}
 
-engine::Var Attention::operator()(const Params& p, const engine::Var& x) const {
-  return out_(p, engine::attention(engine::linear(x, p[in_weight_], p[in_bias_]), heads_));
+engine::Var Attention::heads(const Params& p, const engine::Var& x) const {
+  return engine::attention(engine::linear(x, p[in_weight_], p[in_bias_]), heads_);
 }
+
+engine::Var Attention::projection(const Params& p, const engine::Var& y) const { return out_(p, y); }
 
 Block::Block(const Scope& scope, const TransformerConfig& config)
     : ln_1_(scope.child("ln_1"), config.width),
@@ -56,8 +58,16 @@ Block::Block(const Scope& scope, const TransformerConfig& config)
       activation_(config.activation) {}
 
 engine::Var Block::operator()(const Params& p, const engine::Var& x) const {
-  const engine::Var y = engine::add(x, attention_(p, ln_1_(p, x)));
-  return engine::add(y, projection_(p, fc_.with_activation(p, ln_2_(p, y), activation_)));
+  return mlp(p, engine::add(x, attention_.projection(p, attention_.heads(p, ln_1_(p, x)))));
+}
+
+engine::Var Block::first_token(const Params& p, const engine::Var& x) const {
+  const engine::Var found = engine::slice(attention_.heads(p, ln_1_(p, x)), 1, 0, 1);
+  return mlp(p, engine::add(engine::slice(x, 1, 0, 1), attention_.projection(p, found)));
+}
+
+engine::Var Block::mlp(const Params& p, const engine::Var& x) const {
+  return engine::add(x, projection_(p, fc_.with_activation(p, ln_2_(p, x), activation_)));
 }
 
 Transformer::Transformer(const Scope& scope, const TransformerConfig& config) {
@@ -65,10 +75,10 @@ Transformer::Transformer(const Scope& scope, const TransformerConfig& config) {
     blocks_.emplace_back(scope.child("resblocks").child(std::to_string(i)), config);
 }
 
-engine::Var Transformer::operator()(const Params& p, const engine::Var& x) const {
+engine::Var Transformer::first_token(const Params& p, const engine::Var& x) const {
   engine::Var y = x;
-  for (const Block& block : blocks_) y = block(p, y);
-  return y;
+  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) y = blocks_[i](p, y);
+  return blocks_.back().first_token(p, y);
 }
 
 }  // namespace nn

@@ -41,10 +41,11 @@ struct TransformerConfig {
   engine::Activation activation = engine::Activation::quick_gelu;
 };
 
-class Attention {  // [B, T, C] -> [B, T, C], every token sees every other
+class Attention {  // every token sees every other
  public:
   Attention(const Scope& scope, const TransformerConfig& config);
-  engine::Var operator()(const Params& p, const engine::Var& x) const;
+  engine::Var heads(const Params& p, const engine::Var& x) const;       // [B, T, C] -> [B, T, C], what each head found
+  engine::Var projection(const Params& p, const engine::Var& y) const;  // [..., C] -> [..., C], the heads mixed
 
  private:
   ParamId in_weight_;  // [3C, C]: rows of q, then k, then v
@@ -57,8 +58,10 @@ class Block {  // x += attention(ln_1(x)), x += mlp(ln_2(x))
  public:
   Block(const Scope& scope, const TransformerConfig& config);
   engine::Var operator()(const Params& p, const engine::Var& x) const;
+  engine::Var first_token(const Params& p, const engine::Var& x) const;  // [B, T, C] -> [B, 1, C]: token 0 of the above
 
  private:
+  engine::Var mlp(const Params& p, const engine::Var& x) const;
   LayerNorm ln_1_;
   Attention attention_;
   LayerNorm ln_2_;
@@ -67,10 +70,11 @@ class Block {  // x += attention(ln_1(x)), x += mlp(ln_2(x))
   engine::Activation activation_;
 };
 
-class Transformer {  // [B, T, C] -> [B, T, C]
+class Transformer {
  public:
   Transformer(const Scope& scope, const TransformerConfig& config);
-  engine::Var operator()(const Params& p, const engine::Var& x) const;
+  // [B, T, C] -> [B, 1, C]: token 0 after all blocks. The last block is spared what only the other tokens need.
+  engine::Var first_token(const Params& p, const engine::Var& x) const;
 
  private:
   std::vector<Block> blocks_;

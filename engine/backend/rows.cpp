@@ -45,33 +45,29 @@ T row_max(const T* x, std::int64_t length) {
   return largest;
 }
 
-// p = softmax(scale·x) of one row; returns log Σ exp(scale·x). `scale` is positive.
+// p = softmax(scale·x) of `count` rows that lie one behind the other; log_totals, where not null, gets log Σ
+// exp(scale·x) of each. scale is positive. The exps of all rows are taken in one loop: rows of attention are short, and
+// the remainders of many short loops would be taken one by one.
 template <class T>
-T softmax_row(const T* x, T scale, T* p, std::int64_t length) {
-  const auto exponentials = [scale](const T* in, T shift, T* out, std::int64_t count) {
+void softmax_rows(const T* x, T scale, T* p, std::int64_t count, std::int64_t length, T* log_totals) {
+  for (std::int64_t r = 0; r < count; ++r) {
+    const T* row = x + r * length;
+    T* out = p + r * length;
+    const T largest = row_max(row, length);
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) out[i] = vexp(in[i] * scale - shift);
-  };
-  const T largest = row_max(x, length);
-  const T shift = largest * scale;
-  constexpr std::int64_t kShort = 128;
-  constexpr std::int64_t kLanes = 16;
-  if (length <=
-      kShort) {  // attention over few tokens: filled up to whole vectors, since a remainder is taken one by one
-    alignas(64) T row[kShort];
-    const std::int64_t filled = (length + kLanes - 1) / kLanes * kLanes;
-    std::copy_n(x, length, row);
-    std::fill(row + length, row + filled, largest);  // not -inf, for which libmvec leaves its fast path
-    exponentials(row, shift, row, filled);
-    std::copy_n(row, length, p);
-  } else {
-    exponentials(x, shift, p, length);
+    for (std::int64_t i = 0; i < length; ++i) out[i] = scale * (row[i] - largest);
+    if (log_totals != nullptr) log_totals[r] = scale * largest;
   }
-  const T total = row_sum(p, length);
-  const T inverse = T(1) / total;
 #pragma omp simd
-  for (std::int64_t i = 0; i < length; ++i) p[i] *= inverse;
-  return shift + std::log(total);
+  for (std::int64_t i = 0; i < count * length; ++i) p[i] = vexp(p[i]);
+  for (std::int64_t r = 0; r < count; ++r) {
+    T* out = p + r * length;
+    const T total = row_sum(out, length);
+    const T inverse = T(1) / total;
+#pragma omp simd
+    for (std::int64_t i = 0; i < length; ++i) out[i] *= inverse;
+    if (log_totals != nullptr) log_totals[r] += std::log(total);
+  }
 }
 
 Shape without_last(const Shape& shape) { return shape.without(-1); }
@@ -137,12 +133,14 @@ double dot(const Tensor& a, const Tensor& b) {
 }
 
 void softmax(const Tensor& x, double scale, MutableTensor p) {
+  constexpr std::int64_t kChunk = 4096;  // elements: what stays in the first cache between the three passes
   const Rows rows = rows_of(x);
+  const std::int64_t step = std::max<std::int64_t>(1, kChunk / std::max<std::int64_t>(rows.length, 1));
   with_float_type(x.dtype(), [&]<class T>() {
-    const T* in = x.data<T>();
-    T* out = p.data<T>();
-    for (std::int64_t r = 0; r < rows.count; ++r) {
-      softmax_row(in + r * rows.length, static_cast<T>(scale), out + r * rows.length, rows.length);
+    for (std::int64_t begin = 0; begin < rows.count; begin += step) {
+      const std::int64_t offset = begin * rows.length;
+      softmax_rows<T>(x.data<T>() + offset, static_cast<T>(scale), p.data<T>() + offset,
+                      std::min(step, rows.count - begin), rows.length, nullptr);
     }
   });
 }
@@ -288,7 +286,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, Tensor* residu
       const T* __restrict row = z.data<T>() + r * rows.length;
       const T* __restrict target = t.data<T>() + r * rows.length;
       T* __restrict p = out + r * rows.length;
-      total += static_cast<double>(softmax_row(row, T(1), p, rows.length) - row_dot(target, row, rows.length));
+      T log_total = 0;
+      softmax_rows(row, T(1), p, 1, rows.length, &log_total);
+      total += static_cast<double>(log_total - row_dot(target, row, rows.length));
 #pragma omp simd
       for (std::int64_t i = 0; i < rows.length; ++i) p[i] = (p[i] - target[i]) * inverse_count;
     }

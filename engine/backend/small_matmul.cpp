@@ -45,34 +45,30 @@ struct Matrix {
   std::int64_t column_stride;
 };
 
-// b [K, N] as blocks of 32 columns, each block [K, 32] dense. The columns that fill up the last block are zero already.
-void pack(const Matrix& b, std::int64_t K, std::int64_t N, float* packed) {
-  for (std::int64_t begin = 0; begin < N; begin += kBlock) {
-    const std::int64_t width = std::min(kBlock, N - begin);
-    const float* source = b.data + begin * b.column_stride;
-    if (b.column_stride == 1) {
-      for (std::int64_t k = 0; k < K; ++k) {
+// Up to 32 columns of b, begun at `begin`, as a dense [K, 32]. Columns beyond the last are left as they are: zero.
+void pack(const Matrix& b, std::int64_t K, std::int64_t begin, std::int64_t width, float* packed) {
+  const float* source = b.data + begin * b.column_stride;
+  if (b.column_stride == 1) {
+    for (std::int64_t k = 0; k < K; ++k) {
 #pragma omp simd
-        for (std::int64_t j = 0; j < width; ++j) packed[k * kBlock + j] = source[k * b.row_stride + j];
-      }
-    } else {
-      for (std::int64_t j = 0; j < width; ++j) {
-        for (std::int64_t k = 0; k < K; ++k) packed[k * kBlock + j] = source[k * b.row_stride + j * b.column_stride];
-      }
+      for (std::int64_t j = 0; j < width; ++j) packed[k * kBlock + j] = source[k * b.row_stride + j];
     }
-    packed += K * kBlock;
+  } else {
+    for (std::int64_t j = 0; j < width; ++j) {
+      for (std::int64_t k = 0; k < K; ++k) packed[k * kBlock + j] = source[k * b.row_stride + j * b.column_stride];
+    }
   }
 }
 
-// R rows of a times one packed block.
+// R rows of a times one block of 32 columns, whose rows are `block_stride` apart.
 template <int R>
-void multiply_rows(const Matrix& a, std::int64_t K, const float* packed, float* out, std::int64_t out_stride,
-                   std::int64_t width, bool accumulate) {
+void multiply_rows(const Matrix& a, std::int64_t K, const float* block, std::int64_t block_stride, float* out,
+                   std::int64_t out_stride, std::int64_t width, bool accumulate) {
   Lanes low[R] = {};
   Lanes high[R] = {};
   for (std::int64_t k = 0; k < K; ++k) {
-    const Lanes left = load(packed + k * kBlock);
-    const Lanes right = load(packed + k * kBlock + kLanes);
+    const Lanes left = load(block + k * block_stride);
+    const Lanes right = load(block + k * block_stride + kLanes);
     const float* column = a.data + k * a.column_stride;
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
@@ -84,25 +80,25 @@ void multiply_rows(const Matrix& a, std::int64_t K, const float* packed, float* 
   for (int r = 0; r < R; ++r) store(low[r], high[r], out + r * out_stride, width, accumulate);
 }
 
-void multiply_block(Matrix a, std::int64_t M, std::int64_t K, const float* packed, float* out, std::int64_t out_stride,
-                    std::int64_t width, bool accumulate) {
+void multiply_block(Matrix a, std::int64_t M, std::int64_t K, const float* block, std::int64_t block_stride, float* out,
+                    std::int64_t out_stride, std::int64_t width, bool accumulate) {
   std::int64_t row = 0;
   for (; row + kRows <= M; row += kRows) {
-    multiply_rows<kRows>(a, K, packed, out, out_stride, width, accumulate);
+    multiply_rows<kRows>(a, K, block, block_stride, out, out_stride, width, accumulate);
     a.data += kRows * a.row_stride;
     out += kRows * out_stride;
   }
   switch (M - row) {
     case 5:
-      return multiply_rows<5>(a, K, packed, out, out_stride, width, accumulate);
+      return multiply_rows<5>(a, K, block, block_stride, out, out_stride, width, accumulate);
     case 4:
-      return multiply_rows<4>(a, K, packed, out, out_stride, width, accumulate);
+      return multiply_rows<4>(a, K, block, block_stride, out, out_stride, width, accumulate);
     case 3:
-      return multiply_rows<3>(a, K, packed, out, out_stride, width, accumulate);
+      return multiply_rows<3>(a, K, block, block_stride, out, out_stride, width, accumulate);
     case 2:
-      return multiply_rows<2>(a, K, packed, out, out_stride, width, accumulate);
+      return multiply_rows<2>(a, K, block, block_stride, out, out_stride, width, accumulate);
     case 1:
-      return multiply_rows<1>(a, K, packed, out, out_stride, width, accumulate);
+      return multiply_rows<1>(a, K, block, block_stride, out, out_stride, width, accumulate);
     default:
       return;
   }
@@ -132,16 +128,19 @@ void small_matmul(const Tensor& a, const Tensor& b, const MutableTensor& out, bo
   const View a_view = leading_axes(a, batch);
   const View b_view = leading_axes(b, batch);
   const View out_view = leading_axes(out, batch);
-  alignas(64) std::array<float, kLargest * kLargest> packed{};
+  alignas(64) std::array<float, kLargest * kBlock> packed{};
   for_each_row<3, View>(batch, {&a_view, &b_view, &out_view}, [&](const std::array<Run, 3>& runs, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
       const Matrix left{a.data<float>() + runs[0].offset + i * runs[0].stride, a.stride(-2), a.stride(-1)};
       const Matrix right{b.data<float>() + runs[1].offset + i * runs[1].stride, b.stride(-2), b.stride(-1)};
       float* product = out.data<float>() + runs[2].offset + i * runs[2].stride;
-      pack(right, K, N, packed.data());
       for (std::int64_t begin = 0; begin < N; begin += kBlock) {
-        multiply_block(left, M, K, packed.data() + begin * K, product + begin, out.stride(-2),
-                       std::min(kBlock, N - begin), accumulate);
+        const std::int64_t width = std::min(kBlock, N - begin);
+        const bool in_place = width == kBlock && right.column_stride == 1;
+        if (!in_place) pack(right, K, begin, width, packed.data());
+        const float* block = in_place ? right.data + begin : packed.data();
+        multiply_block(left, M, K, block, in_place ? right.row_stride : kBlock, product + begin, out.stride(-2), width,
+                       accumulate);
       }
     }
   });
