@@ -16,7 +16,6 @@ Recipe smoke() {  // seconds: shows that every part works, not that it learns
   recipe.pretrain.batch = 64;
   recipe.pretrain.warmup = 2;
   recipe.finetune = {.train_images = 96, .validation_images = 48, .test_images = 64, .steps = 6, .batch = 32};
-  recipe.shard_size = 16;
   return recipe;
 }
 
@@ -29,6 +28,8 @@ Recipe small() {  // about an hour on two cores
   recipe.vit.heads = 4;
   recipe.pretrain.images_per_domain = 16000;
   recipe.pretrain.steps = 12000;
+  recipe.pretrain.batch = 256;
+  recipe.pretrain.warmup = 200;
   recipe.finetune.steps = 200;
   recipe.finetune.validation_images = 500;
   return recipe;

@@ -16,12 +16,12 @@ using Json = nlohmann::ordered_json;
 
 struct PretrainRecipe {
   std::int64_t images_per_domain = 8000;  // of the web distribution
-  std::int64_t steps = 4000;
-  std::int64_t batch = 256;
+  std::int64_t steps = 2600;
+  std::int64_t batch = 128;
   double lr = 1e-3;
   double beta2 = 0.98;
   double weight_decay = 0.05;
-  std::int64_t warmup = 200;
+  std::int64_t warmup = 100;
   double domain_only = 0.20;  // captions that name no class
   double wrong_class = 0.05;  // of the others, captions that name another class
   double alias = 0.08;        // captions that use the class's second, rarer word
@@ -32,7 +32,7 @@ struct FinetuneRecipe {
   std::int64_t train_images = 4000;
   std::int64_t validation_images = 250;
   std::int64_t test_images = 1000;
-  std::int64_t steps = 100;
+  std::int64_t steps = 60;
   std::int64_t batch = 128;
   double lr = 3e-4;
   double weight_decay = 0.1;  // of θ, as the reference code has it
@@ -43,7 +43,7 @@ struct Recipe {
   models::VitConfig vit;
   PretrainRecipe pretrain;
   FinetuneRecipe finetune;
-  std::int64_t shard_size = 32;  // images; part of what decides the bits
+  std::int64_t shard_size = 16;  // images; part of what decides the bits
 };
 
 std::span<const std::string_view> preset_names();  // "smoke", "quick", "small"
