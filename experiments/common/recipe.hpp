@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 struct PretrainRecipe {
   std::int64_t images_per_domain = 8000;  // of the web distribution
-  std::int64_t steps = 2600;
+  std::int64_t steps = 3200;
   std::int64_t batch = 128;
   double lr = 1e-3;
   double beta2 = 0.98;
@@ -32,7 +32,7 @@ struct FinetuneRecipe {
   std::int64_t train_images = 4000;
   std::int64_t validation_images = 250;
   std::int64_t test_images = 1000;
-  std::int64_t steps = 60;
+  std::int64_t steps = 80;
   std::int64_t batch = 128;
   double lr = 3e-4;
   double weight_decay = 0.1;  // of θ, as the reference code has it
