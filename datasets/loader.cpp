@@ -21,10 +21,7 @@ std::vector<std::int64_t> epoch_order(const std::int64_t count, const LoaderOpti
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), std::int64_t{0});
   if (!options.shuffle) return order;
-  engine::Random random({options.seed, static_cast<std::uint64_t>(epoch)});
-  for (std::int64_t last = count - 1; last > 0; --last) {
-    std::swap(order[static_cast<std::size_t>(last)], order[static_cast<std::size_t>(random.index(last + 1))]);
-  }
+  engine::Random({options.seed, static_cast<std::uint64_t>(epoch)}).shuffle(order);
   return order;
 }
 

@@ -11,7 +11,6 @@
 namespace experiments {
 namespace {
 
-// A stage's time: what it took when it was computed, which for a skipped stage is known from its results.
 class Stopwatch {
  public:
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
@@ -24,7 +23,7 @@ Json reproduce(const Context& context, const std::vector<TaskSource>& sources, c
                const RunFolder& folder) {
   const RunFolder pretrain_folder(folder / "pretrain");
   const std::filesystem::path finetuned = folder / "finetune";
-  Json seconds;
+  Json seconds;  // of each stage when it was computed, which for a skipped one its results tell
 
   seconds["pretrain"] = pretrain(context, sources, pretrain_folder).at("seconds");
   const Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
@@ -40,11 +39,10 @@ Json reproduce(const Context& context, const std::vector<TaskSource>& sources, c
     }
   }
 
-  const Stopwatch stopwatch;
-  const Json addition =
-      addition_stage(context, pretrained, sources, control, finetuned, RunFolder(folder / "task_addition"));
-  seconds["task_addition"] = stopwatch.seconds();
-  return {{"seconds", std::move(seconds)}, {"task_addition", addition}};
+  Json addition = addition_stage(context, pretrained, sources, control, finetuned, RunFolder(folder / "task_addition"));
+  seconds["task_addition"] = addition.at("seconds");
+  addition.erase("seconds");
+  return {{"seconds", std::move(seconds)}, {"task_addition", std::move(addition)}};
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "engine/autodiff/transforms.hpp"
@@ -25,6 +27,13 @@ struct BatchCaptions {
 };
 
 BatchCaptions captions_of_batch(const Tensor& texts, std::span<const std::int64_t> captions) {
+  for (const std::int64_t caption : captions) {
+    if (caption < 0 || caption >= texts.shape()[0]) {
+      throw std::invalid_argument("[contrastive_loss] needs captions in 0 .. " + std::to_string(texts.shape()[0] - 1) +
+                                  "; got " + std::to_string(caption) + ".");
+    }
+  }
+  const Tensor table = texts.contiguous();
   std::vector<std::int64_t> distinct(captions.begin(), captions.end());
   std::ranges::sort(distinct);
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
@@ -41,7 +50,7 @@ BatchCaptions captions_of_batch(const Tensor& texts, std::span<const std::int64_
   Tensor shares = Tensor::zeros({U, B});
   float* row = rows.writable().data<float>();
   float* share = shares.writable().data<float>();
-  for (const std::int64_t caption : distinct) row = std::copy_n(texts.data<float>() + caption * E, E, row);
+  for (const std::int64_t caption : distinct) row = std::copy_n(table.data<float>() + caption * E, E, row);
   for (std::int64_t i = 0; i < B; ++i) {
     const std::int64_t u = positions[static_cast<std::size_t>(i)];
     share[u * B + i] = static_cast<float>(1.0 / counts[static_cast<std::size_t>(u)]);

@@ -28,6 +28,9 @@ void check(const VitConfig& c) {
   demand(c.depth > 0, "the depth must be at least 1; got " + std::to_string(c.depth) + ".");
   demand(c.mlp_ratio > 0.0 && c.mlp_ratio <= 64.0,
          "the MLP ratio must lie in (0, 64]; got " + std::to_string(c.mlp_ratio) + ".");
+  // Far beyond any model there is; they keep every product of extents within 63 bits, whatever a file says.
+  demand(c.image_size <= 4096 && c.width <= 65536 && c.depth <= 1024 && c.embedding <= 65536,
+         "needs an image size up to 4096, a width and an embedding up to 65536 and a depth up to 1024.");
   demand(c.embedding >= 0, "the embedding must not be negative; got " + std::to_string(c.embedding) + ".");
 }
 

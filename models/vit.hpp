@@ -1,6 +1,5 @@
-// The vision transformer of CLIP: images [B, 3, S, S] -> un-normalised features [B, E].       [Dosovitskiy et al. 2021;
-// Radford et al. 2021]
-//
+// The vision transformer of CLIP: images [B, 3, S, S] -> un-normalised features [B, E].
+//                                                              [Dosovitskiy et al. 2021; Radford et al. 2021]
 //   patches · conv1ᵀ, class token in front, + positions, ln_pre, blocks, ln_post of the class token, · proj
 //
 // Parameter names and layouts are those of OpenAI's and open_clip's checkpoints, without the "visual." in front.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "engine/tensor/hash.hpp"
 #include "engine/tensor/random.hpp"
 
 namespace models {
@@ -17,9 +18,7 @@ constexpr std::array<std::string_view, 15> kFraming{
 constexpr std::uint64_t kStream = 0x574F5244;  // keeps word vectors apart from every other use of a seed
 
 std::vector<double> vector_of(std::string_view word, std::int64_t dimension) {
-  std::uint64_t hash = 0xCBF29CE484222325ull;
-  for (const char c : word) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ull;
-  engine::Random random({kStream, hash});
+  engine::Random random({kStream, engine::hash_of(word)});
   std::vector<double> values;
   double squares = 0.0;
   for (std::int64_t i = 0; i < dimension; ++i) {

@@ -1,6 +1,8 @@
 #include "models/zero_shot_head.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <stdexcept>
 
 #include "engine/ops/ops.hpp"
 
@@ -32,6 +34,10 @@ std::vector<std::int64_t> ZeroShotHead::predict(const Tensor& features) const {
   std::vector<std::int64_t> predictions;
   for (std::int64_t b = 0; b < scores.shape()[0]; ++b) {
     const float* row = scores.data<float>() + b * K;
+    if (!std::all_of(row, row + K, [](float score) { return std::isfinite(score); })) {
+      throw std::runtime_error("[zero_shot_head] the scores of row " + std::to_string(b) +
+                               " are not finite; the weights are damaged or training diverged.");
+    }
     predictions.push_back(std::max_element(row, row + K) - row);
   }
   return predictions;
@@ -39,9 +45,11 @@ std::vector<std::int64_t> ZeroShotHead::predict(const Tensor& features) const {
 
 double accuracy(const ZeroShotHead& head, const Tensor& features, const Tensor& labels) {
   const std::vector<std::int64_t> predictions = head.predict(features);
+  if (predictions.empty()) throw std::invalid_argument("[accuracy] needs at least one row.");
+  const Tensor dense = labels.contiguous();
   std::int64_t correct = 0;
   for (std::size_t b = 0; b < predictions.size(); ++b)
-    correct += predictions[b] == labels.data<std::int64_t>()[b] ? 1 : 0;
+    correct += predictions[b] == dense.data<std::int64_t>()[b] ? 1 : 0;
   return static_cast<double>(correct) / static_cast<double>(predictions.size());
 }
 

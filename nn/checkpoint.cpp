@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/tensor/errors.hpp"
+#include "engine/tensor/hash.hpp"
 #include "nn/nearest_name.hpp"
 
 namespace nn {
@@ -89,20 +90,17 @@ void get_optimizer(const NamedTensors& tensors, AdamW& optimizer, std::int64_t s
 }
 
 std::string checksum(const ParamTree& params) {
-  std::uint64_t hash = 0xCBF29CE484222325ull;
+  engine::Hash hash;
   const auto mix = [&hash](const auto* values, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
       std::uint64_t bits = 0;
       std::memcpy(&bits, values + i, sizeof(*values));
-      hash = (hash ^ bits) * 0x100000001B3ull;
-      hash ^= hash >> 29;
+      hash.add(bits);
     }
   };
   const std::int64_t count = params.layout().numel();
   params.dtype() == DType::f32 ? mix(params.flat().data<float>(), count) : mix(params.flat().data<double>(), count);
-  std::string digits(16, '0');
-  for (std::size_t i = 0; i < 16; ++i) digits[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
-  return digits;
+  return hash.hex();
 }
 
 }  // namespace nn

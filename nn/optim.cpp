@@ -35,6 +35,8 @@ AdamW::AdamW(std::shared_ptr<const Layout> layout, AdamWOptions options, engine:
     : options_(options), m_(layout, dtype), v_(layout, dtype) {}
 
 void AdamW::step(ParamTree& theta, const ParamTree& gradient, double lr_scale) {
+  require_one_layout("adamw", theta, m_);
+  require_one_layout("adamw", gradient, m_);
   ++steps_;
   const double lr = options_.lr * lr_scale;
   const double t = static_cast<double>(steps_);
@@ -55,6 +57,8 @@ void AdamW::step(ParamTree& theta, const ParamTree& gradient, double lr_scale) {
 }
 
 void AdamW::restore(ParamTree first_moment, ParamTree second_moment, std::int64_t steps) {
+  require_one_layout("adamw", first_moment, m_);
+  require_one_layout("adamw", second_moment, m_);
   m_ = std::move(first_moment);
   v_ = std::move(second_moment);
   steps_ = steps;

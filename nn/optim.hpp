@@ -22,6 +22,7 @@ struct AdamWOptions {
 class AdamW {
  public:
   AdamW(std::shared_ptr<const Layout> layout, AdamWOptions options, engine::DType dtype = engine::DType::f32);
+  // Throws ShapeError if a tree is of another model or element type.
   void step(ParamTree& theta, const ParamTree& gradient, double lr_scale = 1.0);
 
   // The state, for checkpoints.

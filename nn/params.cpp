@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/tensor/errors.hpp"
+#include "engine/tensor/hash.hpp"
 #include "engine/tensor/random.hpp"
 #include "nn/nearest_name.hpp"
 
@@ -19,19 +20,6 @@ template <class Body>
 decltype(auto) with_element_type(DType dtype, const Body& body) {
   if (dtype == DType::f32) return body.template operator()<float>();
   return body.template operator()<double>();
-}
-
-void require_one_layout(std::string_view where, const ParamTree& a, const ParamTree& b) {
-  if (a.shared_layout() != b.shared_layout() || a.dtype() != b.dtype()) {
-    throw ShapeError("[" + std::string(where) + "] needs two trees of one model and element type; got " +
-                     describe(a.flat()) + " and " + describe(b.flat()) + ".");
-  }
-}
-
-std::uint64_t hash_of(std::string_view text) {  // FNV-1a: the same on every machine, unlike std::hash
-  std::uint64_t hash = 0xCBF29CE484222325ull;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ull;
-  return hash;
 }
 
 }  // namespace
@@ -115,6 +103,13 @@ ParamTree operator+(ParamTree a, const ParamTree& b) { return std::move(a.axpy(1
 ParamTree operator-(ParamTree a, const ParamTree& b) { return std::move(a.axpy(-1.0, b)); }
 ParamTree operator*(double a, ParamTree x) { return std::move(x *= a); }
 
+void require_one_layout(std::string_view where, const ParamTree& a, const ParamTree& b) {
+  if (a.shared_layout() != b.shared_layout() || a.dtype() != b.dtype()) {
+    throw ShapeError("[" + std::string(where) + "] needs two trees of one model and element type; got " +
+                     describe(a.flat()) + " and " + describe(b.flat()) + ".");
+  }
+}
+
 double dot(const ParamTree& a, const ParamTree& b) {
   require_one_layout("dot", a, b);
   return with_element_type(a.dtype(), [&]<class T>() {
@@ -134,7 +129,7 @@ ParamTree initial_params(std::shared_ptr<const Layout> layout, std::uint64_t see
   ParamTree params(std::move(layout), dtype);
   const MutableTensor flat = params.writable();
   for (const Layout::Entry& entry : params.layout().entries()) {
-    engine::Random random({seed, hash_of(entry.name)});
+    engine::Random random({seed, engine::hash_of(entry.name)});
     for (std::int64_t i = entry.offset; i < entry.offset + entry.shape.numel(); ++i) {
       const double value =
           entry.init.constant + (entry.init.deviation > 0.0 ? entry.init.deviation * random.normal() : 0.0);

@@ -93,6 +93,8 @@ class ParamTree {  // copying copies the values: two trees never share storage
 ParamTree operator+(ParamTree a, const ParamTree& b);
 ParamTree operator-(ParamTree a, const ParamTree& b);
 ParamTree operator*(double a, ParamTree x);
+// Throws ShapeError, opened by [where], unless a and b are trees of one model and element type.
+void require_one_layout(std::string_view where, const ParamTree& a, const ParamTree& b);
 double dot(const ParamTree& a, const ParamTree& b);  // accumulated in f64
 double norm(const ParamTree& x);
 

@@ -12,8 +12,8 @@ namespace {
 constexpr float kFar = 1e6f;
 constexpr float kRadians = std::numbers::pi_v<float> / 180.0f;
 
-struct Edge {  // a segment, prepared for the nearest-point projection  t = clamp((p − from)·direction / |direction|²,
-               // 0, 1)
+// A segment, prepared for the nearest-point projection  t = clamp((p − from)·direction / |direction|², 0, 1).
+struct Edge {
   Edge(const Point start, const Point end)
       : from(start),
         direction{end.x - start.x, end.y - start.y},

@@ -1,4 +1,4 @@
-// The web step's numbers are those of the prototype's "mild" variant; stronger ones leave too little to transfer.
+// The web step is mild on purpose: stronger inversions, contrasts and noise leave too little that transfers to the targets.
 #include "datasets/world/style.hpp"
 
 #include <array>

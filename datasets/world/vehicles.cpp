@@ -157,16 +157,15 @@ void render(Canvas& canvas, const std::int64_t label, const Distribution distrib
 }  // namespace
 
 TaskSpec make_vehicles() {
-  return {
-      .name = "vehicles",
-      .text = {.domain = "vehicle silhouette",
-               .class_names = {"car", "hatchback", "van", "bus", "truck", "pickup", "bicycle", "motorbike", "boat",
-                               "airplane"},
-               .aliases = {"sedan", "compact", "minivan", "coach", "lorry", "ute", "pushbike", "moped", "ship",
-                           "aircraft"},
-               .templates = {"a photo of a vehicle silhouette {class}", "the vehicle silhouette {class}",
-                             "a drawing of the vehicle silhouette {class}"}},
-      .render = render};
+  return {.name = "vehicles",
+          .text = {.domain = "vehicle silhouette",
+                   .class_names = {"car", "hatchback", "van", "bus", "truck", "pickup", "bicycle", "motorbike", "boat",
+                                   "airplane"},
+                   .aliases = {"sedan", "compact", "minivan", "coach", "lorry", "ute", "pushbike", "moped", "ship",
+                               "aircraft"},
+                   .templates = {"a photo of a vehicle silhouette {class}", "the vehicle silhouette {class}",
+                                 "a drawing of the vehicle silhouette {class}"}},
+          .render = render};
 }
 
 }  // namespace datasets::world

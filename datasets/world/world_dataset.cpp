@@ -9,16 +9,10 @@
 #include <vector>
 
 #include "datasets/world/filters.hpp"
+#include "engine/tensor/hash.hpp"
 
 namespace datasets::world {
 namespace {
-
-std::uint64_t hash_of(
-    const std::string_view name) {  // FNV-1a, so that a task's images do not depend on the registry's order
-  std::uint64_t hash = 0xCBF29CE484222325ull;
-  for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001B3ull;
-  return hash;
-}
 
 class WorldDataset final : public Dataset {
  public:
@@ -26,13 +20,10 @@ class WorldDataset final : public Dataset {
                const std::uint64_t seed, const std::int64_t image_size)
       : task_(task), distribution_(distribution), split_(split), seed_(seed), image_size_(image_size) {
     const auto classes = static_cast<std::int64_t>(task.text.class_names.size());
-    std::vector<std::uint8_t> block(static_cast<std::size_t>(classes));
+    std::vector<std::int64_t> block(static_cast<std::size_t>(classes));
     for (std::int64_t first = 0; first < count; first += classes) {
-      std::iota(block.begin(), block.end(), std::uint8_t{0});
-      engine::Random random = stream(kLabels, first);
-      for (std::int64_t i = classes - 1; i > 0; --i) {  // Fisher and Yates
-        std::swap(block[static_cast<std::size_t>(i)], block[static_cast<std::size_t>(random.index(i + 1))]);
-      }
+      std::iota(block.begin(), block.end(), std::int64_t{0});
+      stream(kLabels, first).shuffle(block);
       const std::int64_t taken = std::min(classes, count - first);
       labels_.insert(labels_.end(), block.begin(), block.begin() + taken);
     }
@@ -70,7 +61,7 @@ class WorldDataset final : public Dataset {
 
   engine::Random stream(const std::uint64_t purpose, const std::int64_t index) const {
     return {seed_,
-            hash_of(task_.name),
+            engine::hash_of(task_.name),
             static_cast<std::uint64_t>(distribution_),
             static_cast<std::uint64_t>(split_),
             purpose,

@@ -1,6 +1,7 @@
 #include "engine/autodiff/linearization.hpp"
 
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -78,7 +79,14 @@ Linearization linearize(const Function& f, VarSpan x) {
   return record;
 }
 
+void Linearization::check_not_spent() const {
+  if (spent_)
+    throw std::logic_error(
+        "[linearization] its residuals went with the last pull; record again, or pull without std::move.");
+}
+
 Tangents Linearization::push(TangentSpan x_dot) const {
+  check_not_spent();
   check_count("push", x_dot.size(), inputs_, "input");
   Tangents tangents(slots_.size());
   for (std::size_t i = 0; i < inputs_; ++i) {
@@ -102,6 +110,7 @@ Tangents Linearization::push(TangentSpan x_dot) const {
 }
 
 Tangents Linearization::sweep_back(TangentSpan y_bar, const std::function<void(std::size_t)>& passed) const {
+  check_not_spent();
   check_count("pull", y_bar.size(), outputs_.size(), "output");
   Tangents cotangents(slots_.size());
   const auto accumulate = [&cotangents](Slot slot, const Tangent& bar) {
@@ -135,6 +144,7 @@ Tangents Linearization::pull(TangentSpan y_bar) const& {
 Tangents Linearization::pull(TangentSpan y_bar) && {
   Tangents x_bar = sweep_back(y_bar, [this](std::size_t e) { equations_[e].residuals.clear(); });
   equations_.clear();
+  spent_ = true;
   return x_bar;
 }
 

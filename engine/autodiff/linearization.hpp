@@ -22,7 +22,7 @@ class Linearization {
   VarSpan primals() const noexcept { return primals_; }  // f(x)
 
   // J·v. One tangent per input of f, absent ones are zero; one per output comes back, absent where it is exactly zero.
-  // Throws ShapeError or DTypeError if a tangent does not match its input.
+  // Throws ShapeError or DTypeError if a tangent does not match its input, std::logic_error after the last pull.
   Tangents push(TangentSpan x_dot) const;
 
   // Jᵀ·u. One cotangent per output of f; one per input comes back.
@@ -51,6 +51,7 @@ class Linearization {
     DType dtype;
   };
 
+  void check_not_spent() const;
   Tangents sweep_back(TangentSpan y_bar, const std::function<void(std::size_t)>& passed) const;
 
   std::vector<Equation> equations_;
@@ -58,6 +59,7 @@ class Linearization {
   std::vector<Slot> outputs_;
   std::vector<Kind> slots_;  // of every followed value; the inputs of f come first
   std::size_t inputs_ = 0;
+  bool spent_ = false;  // by the last pull
 };
 
 // Records f at x. x may itself be followed by outer transforms.

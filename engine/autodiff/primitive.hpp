@@ -1,15 +1,14 @@
 // Primitive: an op with its three rules side by side.
 //
 // Contract, tested by check_rules for every op:
-//  1. forward is pure; with Save::no it keeps nothing.
+//  1. forward is pure; with Save::no nothing is kept for the linear rules.
 //  2. pushforward and pullback are linear in their second argument and exact transposes of each other.
 //  3. An absent tangent is an exact zero; at least one is present.
-//  4. pullback returns nullopt where !wanted[i] and does not compute it.
+//  4. pullback returns nullopt where !wanted[i].
 //  5. Rules never write into their arguments.
 //  6. An elementary op writes its rules in ops, so that they can be differentiated again. A fused op may call kernels
-//  directly;
-//     it is given plain values only, and `decompose`, the same function in elementary ops, stands in for it elsewhere.
-//     It has one output.
+//     directly; it is given plain values only, and `decompose`, the same function in elementary ops, stands in for it
+//     elsewhere. It has one output.
 #pragma once
 
 #include <cstdint>

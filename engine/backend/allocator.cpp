@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::int64_t kAlignment = 64;
 constexpr std::size_t kClasses = 4 * 64;
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 60;  // beyond it the size classes would overflow
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kReuse = false;  // let the sanitizer see every use of a freed block
@@ -136,6 +137,7 @@ std::byte* take(Arena& arena, std::size_t size_class) {
 }  // namespace
 
 Storage acquire(std::int64_t bytes) {
+  if (bytes > kMostBytes) throw std::bad_alloc();
   const std::size_t size_class = class_of(bytes);
   Arena& arena = own_arena();
   std::byte* block = take(arena, size_class);
@@ -150,17 +152,6 @@ MemoryStats memory_stats() noexcept {
 
 void reset_peak_memory() noexcept {
   peak_bytes.store(live_bytes.load(std::memory_order_relaxed), std::memory_order_relaxed);
-}
-
-void trim_memory() {
-  const std::lock_guard lock(arenas_mutex);
-  for (const std::unique_ptr<Arena>& arena : all_arenas()) {
-    const std::lock_guard arena_lock(arena->mutex);
-    for (std::vector<std::byte*>& free : arena->free) {
-      for (std::byte* block : free) std::free(block);
-      free.clear();
-    }
-  }
 }
 
 }  // namespace engine

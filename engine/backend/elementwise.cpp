@@ -112,18 +112,6 @@ Tensor affine(const Tensor& x, double scale, double shift) {
   });
 }
 
-void axpy(double a, const Tensor& x, MutableTensor y) {
-  with_float_type(x.dtype(), [&]<class T>() {
-    const Tensor dense = x.contiguous();
-    const T* __restrict in = dense.data<T>();
-    T* __restrict out = y.data<T>();
-    const T factor = static_cast<T>(a);
-    const std::int64_t count = x.numel();
-#pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) out[i] += factor * in[i];
-  });
-}
-
 Tensor unary(Unary function, const Tensor& x) {
   return with_float_type(x.dtype(), [&]<class T>() {
     switch (function) {

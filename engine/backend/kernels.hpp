@@ -25,7 +25,6 @@ void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue&
 enum class Binary { add, sub, mul };
 Tensor binary(Binary operation, const Tensor& a, const Tensor& b);  // of one shape
 Tensor affine(const Tensor& x, double scale, double shift);         // scale·x + shift
-void axpy(double a, const Tensor& x, MutableTensor y);              // y += a·x
 
 enum class Unary { exp, log, sqrt, reciprocal, tanh, sigmoid, normal_cdf };
 Tensor unary(Unary function, const Tensor& x);

@@ -11,6 +11,7 @@
 #include "engine/backend/small_matmul.hpp"
 #include "engine/parallel/work.hpp"
 #include "engine/tensor/errors.hpp"
+#include "engine/tensor/hash.hpp"
 #include "engine/tensor/walk.hpp"
 
 namespace engine {
@@ -117,9 +118,9 @@ class Key {
   }
   friend bool operator==(const Key&, const Key&) = default;
   std::size_t hash() const noexcept {
-    std::uint64_t hash = 0xCBF29CE484222325ull;
-    for (std::size_t i = 0; i < count_; ++i) hash = (hash ^ static_cast<std::uint64_t>(numbers_[i])) * 0x100000001B3ull;
-    return static_cast<std::size_t>(hash ^ (hash >> 32));
+    Hash hash;
+    for (std::size_t i = 0; i < count_; ++i) hash.add(static_cast<std::uint64_t>(numbers_[i]));
+    return static_cast<std::size_t>(hash.value() ^ (hash.value() >> 32));
   }
 
  private:
@@ -237,6 +238,21 @@ void matmul_f64(const Tensor& a, const Tensor& b, const MutableTensor& out, cons
       });
 }
 
+// The sum over no terms, which the libraries refuse: it occurs as the pull of a layer that saw no rows.
+void empty_product(const MutableTensor& out, const Epilogue& epilogue) {
+  if (epilogue.bias != nullptr || epilogue.multiply != nullptr)
+    throw std::logic_error("[matmul] an empty product has no epilogue.");
+  if (epilogue.accumulate) return;
+  const View view{out.shape(), strides_of(out), 0};
+  for_each_row<1, View>(out.shape(), {&view}, [&](const std::array<Run, 1>& runs, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t position = runs[0].offset + i * runs[0].stride;
+      out.dtype() == DType::f32 ? static_cast<void>(out.data<float>()[position] = 0.0F)
+                                : static_cast<void>(out.data<double>()[position] = 0.0);
+    }
+  });
+}
+
 void count_flops(const Tensor& a, const MutableTensor& out) {
   flops.fetch_add(2 * out.shape().numel() * a.shape()[-1], std::memory_order_relaxed);
 }
@@ -245,6 +261,7 @@ void count_flops(const Tensor& a, const MutableTensor& out) {
 
 void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue) {
   if (out.shape().numel() == 0) return;
+  if (a.shape()[-1] == 0) return empty_product(out, epilogue);
   const bool plain = epilogue.bias == nullptr && epilogue.multiply == nullptr;
   if (plain && is_small_matmul(a, b, out)) {
     count_flops(a, out);

@@ -37,6 +37,15 @@ T row_dot(const T* x, const T* y, std::int64_t length) {
   return total;
 }
 
+// Σ x², in f64: the squares of f32 values leave its range long before the values do.
+template <class T>
+double squares(const T* x, std::int64_t length) {
+  double total = 0;
+#pragma omp simd reduction(+ : total)
+  for (std::int64_t i = 0; i < length; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return total;
+}
+
 template <class T>
 T row_max(const T* x, std::int64_t length) {
   T largest = -std::numeric_limits<T>::infinity();
@@ -45,18 +54,17 @@ T row_max(const T* x, std::int64_t length) {
   return largest;
 }
 
-// p = softmax(scale·x) of `count` rows that lie one behind the other; log_totals, where not null, gets log Σ
-// exp(scale·x) of each. scale is positive. The exps of all rows are taken in one loop: rows of attention are short, and
-// the remainders of many short loops would be taken one by one.
+// p = softmax(scale·x) of `count` rows that lie one behind the other; log_sums, where not null, gets log Σ exp(scale·(x − max x)).
+// scale is positive. The exps of all rows are taken in one loop: rows of attention are short, and the remainders of many short
+// loops would be taken one by one.
 template <class T>
-void softmax_rows(const T* x, T scale, T* p, std::int64_t count, std::int64_t length, T* log_totals) {
+void softmax_rows(const T* x, T scale, T* p, std::int64_t count, std::int64_t length, T* log_sums) {
   for (std::int64_t r = 0; r < count; ++r) {
     const T* row = x + r * length;
     T* out = p + r * length;
     const T largest = row_max(row, length);
 #pragma omp simd
     for (std::int64_t i = 0; i < length; ++i) out[i] = scale * (row[i] - largest);
-    if (log_totals != nullptr) log_totals[r] = scale * largest;
   }
 #pragma omp simd
   for (std::int64_t i = 0; i < count * length; ++i) p[i] = vexp(p[i]);
@@ -66,7 +74,7 @@ void softmax_rows(const T* x, T scale, T* p, std::int64_t count, std::int64_t le
     const T inverse = T(1) / total;
 #pragma omp simd
     for (std::int64_t i = 0; i < length; ++i) out[i] *= inverse;
-    if (log_totals != nullptr) log_totals[r] += std::log(total);
+    if (log_sums != nullptr) log_sums[r] = std::log(total);
   }
 }
 
@@ -220,7 +228,7 @@ Normalised normalise(const Tensor& x) {
     for (std::int64_t r = 0; r < rows.count; ++r) {
       const T* __restrict row = dense.data<T>() + r * rows.length;
       T* __restrict out = value + r * rows.length;
-      const T rho = T(1) / std::sqrt(row_dot(row, row, rows.length));
+      const T rho = static_cast<T>(1.0 / std::sqrt(squares(row, rows.length)));
 #pragma omp simd
       for (std::int64_t i = 0; i < rows.length; ++i) out[i] = rho * row[i];
       deviation[r] = rho;
@@ -286,9 +294,14 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, Tensor* residu
       const T* __restrict row = z.data<T>() + r * rows.length;
       const T* __restrict target = t.data<T>() + r * rows.length;
       T* __restrict p = out + r * rows.length;
-      T log_total = 0;
-      softmax_rows(row, T(1), p, 1, rows.length, &log_total);
-      total += static_cast<double>(log_total - row_dot(target, row, rows.length));
+      // −Σ t (x − max − log Σ e^(x − max)), over t ≠ 0 alone: a logit of −∞ where t = 0 is a class that cannot be.
+      T log_sum = 0;
+      softmax_rows(row, T(1), p, 1, rows.length, &log_sum);
+      const T largest = row_max(row, rows.length);
+      for (std::int64_t i = 0; i < rows.length; ++i) {
+        if (target[i] != T(0))
+          total += static_cast<double>(target[i]) * static_cast<double>(log_sum - (row[i] - largest));
+      }
 #pragma omp simd
       for (std::int64_t i = 0; i < rows.length; ++i) p[i] = (p[i] - target[i]) * inverse_count;
     }

@@ -1,12 +1,10 @@
-// Multi-head self-attention on packed q, k, v, fused.                                          [Vaswani et al. 2017,
-// eq. 1]
+// Multi-head self-attention on packed q, k, v, fused.                                 [Vaswani et al. 2017, eq. 1]
 //
 //   S = s Q Kᵀ,   P = softmax(S),   O = P V,   s = d^-1/2              residuals qkv, P
 //   push   Ṗ = D(P) s (Q̇ Kᵀ + Q K̇ᵀ),   Ȯ = Ṗ V + P V̇                 D(P) v = P ⊙ (v − ⟨P, v⟩) on each row
 //   pull   V̄ = Pᵀ Ō,   S̄ = s D(P) (Ō Vᵀ),   Q̄ = S̄ K,   K̄ = S̄ᵀ Q
 //
-// Q, K, V [B, H, T, d] are strided views of qkv [B, T, 3C], and results are written through such views: nothing is
-// copied.
+// Q, K, V [B, H, T, d] are strided views of qkv [B, T, 3C], and results are written through such views: nothing is copied.
 #include <cmath>
 
 #include "engine/autodiff/primitive.hpp"

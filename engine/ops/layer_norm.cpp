@@ -1,8 +1,8 @@
-// Layer normalisation over the last axis, fused.
+// Layer normalisation over the last axis, fused.                                              [Ba et al. 2016, eq. 4]
 //
-//   x̂ = ρ (x − mean x),   ρ = (var x + eps)^-1/2,   y = γ x̂ + β          residuals x̂, ρ, γ        [Ba et al. 2016, eq.
-//   4] push   ẏ = γ N(ẋ) + γ̇ x̂ + β̇,   N(v) = ρ (v − mean v − x̂ mean(x̂ v)), self-adjoint pull   x̄ = N(γ ȳ),   γ̄ = Σ x̂ ȳ,
-//   β̄ = Σ ȳ
+//   x̂ = ρ (x − mean x),   ρ = (var x + eps)^-1/2,   y = γ x̂ + β                 residuals x̂, ρ, γ
+//   push   ẏ = γ N(ẋ) + γ̇ x̂ + β̇,   N(v) = ρ (v − mean v − x̂ mean(x̂ v)), self-adjoint
+//   pull   x̄ = N(γ ȳ),   γ̄ = Σ x̂ ȳ,   β̄ = Σ ȳ
 #include "engine/autodiff/primitive.hpp"
 #include "engine/backend/kernels.hpp"
 #include "engine/ops/check.hpp"

@@ -115,8 +115,8 @@ Var apply_layer(const Op& op, std::initializer_list<Var> x) {
   require_floating(op->name(), input);
   require_dtype(op->name(), input, weight);
   if (weight.shape().rank() != 2 || input.shape().rank() < 1 || input.shape()[-1] != weight.shape()[1] ||
-      weight.shape()[1] == 0) {
-    throw ShapeError(where(op->name()) + "needs x [..., I] and weight [O, I] with I > 0; got " +
+      weight.shape().numel() == 0) {
+    throw ShapeError(where(op->name()) + "needs x [..., I] and weight [O, I], not empty; got " +
                      to_string(input.shape()) + " and " + to_string(weight.shape()) + ".");
   }
   if (x.size() > 2) {

@@ -19,10 +19,10 @@ Var matmul(const Var& a, const Var& b) {
   require_floating("matmul", a);
   require_dtype("matmul", a, b);
   const int rank = a.shape().rank();
-  bool fits = rank >= 2 && b.shape().rank() == rank && a.shape()[-1] == b.shape()[-2] && a.shape()[-1] > 0;
+  bool fits = rank >= 2 && b.shape().rank() == rank && a.shape()[-1] == b.shape()[-2];
   for (int axis = 0; fits && axis < rank - 2; ++axis) fits = a.shape()[axis] == b.shape()[axis];
   if (!fits) {
-    throw ShapeError("[matmul] needs a [..., M, K] and b [..., K, N] with equal leading axes and K > 0; got " +
+    throw ShapeError("[matmul] needs a [..., M, K] and b [..., K, N] with equal leading axes; got " +
                      to_string(a.shape()) + " and " + to_string(b.shape()) + ".");
   }
   return call(op, {a, b});

@@ -58,13 +58,12 @@ Var linear_activation(const Var& x, const Var& weight, const Var& bias, Activati
 // ---- one file each, fused ----
 // softmax over the last axis, e^x / Σ e^x.
 Var softmax(const Var& x);
-// y = γ x̂ + β, x̂ = (x − mean x) / √(var x + eps) over the last axis; x [..., C], γ and β [C].     [Ba et al. 2016, eq.
-// 4]
+// y = γ x̂ + β, x̂ = (x − mean x) / √(var x + eps) over the last axis; x [..., C], γ and β [C].  [Ba et al. 2016, eq. 4]
 Var layer_norm(const Var& x, const Var& gamma, const Var& beta, double eps = 1e-5);
 // x / ‖x‖₂ over the last axis. No epsilon: a row of zeros gives NaN.
 Var l2_normalize(const Var& x);
-// Multi-head self-attention, softmax(Q Kᵀ/√d) V, on packed q, k, v: [B, T, 3C] -> [B, T, C], C = heads·d.  [Vaswani et
-// al. 2017, eq. 1]
+// Multi-head self-attention, softmax(Q Kᵀ/√d) V, on packed q, k, v.                  [Vaswani et al. 2017, eq. 1]
+// [B, T, 3C] -> [B, T, C], C = heads·d.
 Var attention(const Var& qkv, std::int64_t heads);
 // The mean over B of −log softmax(logits)[label]; logits [B, K], labels [B] i64 in 0 .. K−1 -> a scalar.
 Var cross_entropy(const Var& logits, const Tensor& labels);

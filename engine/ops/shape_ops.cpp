@@ -63,9 +63,11 @@ Var reshape(const Var& x, const Shape& shape) {
 }
 
 Var permute(const Var& x, const Axes& axes) {
+  const int rank = x.shape().rank();
+  require(static_cast<int>(resolve_axes(axes, rank).size()) == rank, "permute", "needs every axis once", x);
   Axes inverse(axes.size());
   for (std::size_t i = 0; i < axes.size(); ++i)
-    inverse[static_cast<std::size_t>(resolve_axis(axes[i], x.shape().rank()))] = static_cast<int>(i);
+    inverse[static_cast<std::size_t>(resolve_axis(axes[i], rank))] = static_cast<int>(i);
   return call(linear_op(
                   "permute", [axes](std::span<const Tensor> t) { return t[0].permute(axes); },
                   [inverse](const Var& y_bar) { return permute(y_bar, inverse); }),

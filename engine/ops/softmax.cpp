@@ -16,10 +16,10 @@ class Softmax final : public Primitive {
   std::string_view name() const noexcept override { return "softmax"; }
   bool is_fused() const noexcept override { return true; }
 
-  Evaluation forward(VarSpan x, Save) const override {
+  Evaluation forward(VarSpan x, Save save) const override {
     Tensor p = Tensor::empty(x[0].shape(), x[0].dtype());
     backend::softmax(x[0].tensor().contiguous(), 1.0, p.writable());
-    return {{p}, {p}};
+    return {{p}, save == Save::yes ? Vars{p} : Vars{}};
   }
   Tangents pushforward(VarSpan r, TangentSpan x_dot) const override { return {Var(jacobian(r, *x_dot[0]))}; }
   Tangents pullback(VarSpan r, TangentSpan y_bar, const Wanted&) const override {

@@ -14,6 +14,5 @@ struct MemoryStats {
 
 MemoryStats memory_stats() noexcept;
 void reset_peak_memory() noexcept;  // to the live bytes
-void trim_memory();                 // gives all unused memory back to the system
 
 }  // namespace engine

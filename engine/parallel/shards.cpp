@@ -8,6 +8,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -53,6 +54,15 @@ struct ShardPool::State {
     }
   }
 
+  void stop() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    begin.notify_all();
+    workers.clear();  // joins
+  }
+
   void serve() {
     std::uint64_t seen = 0;
     std::unique_lock lock(mutex);
@@ -70,17 +80,17 @@ struct ShardPool::State {
 
 ShardPool::ShardPool(int threads) : state_(std::make_unique<State>()) {
   if (threads < 1) throw std::invalid_argument("[threads] needs at least 1; got " + std::to_string(threads) + ".");
-  for (int i = 1; i < threads; ++i) state_->workers.emplace_back([state = state_.get()] { state->serve(); });
+  try {
+    for (int i = 1; i < threads; ++i) state_->workers.emplace_back([state = state_.get()] { state->serve(); });
+  } catch (const std::system_error& error) {
+    const std::size_t started = state_->workers.size() + 1;
+    state_->stop();
+    throw std::runtime_error("[threads] the system gave only " + std::to_string(started) + " of " +
+                             std::to_string(threads) + " threads: " + error.what() + "; ask for fewer.");
+  }
 }
 
-ShardPool::~ShardPool() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
-  }
-  state_->begin.notify_all();
-  state_->workers.clear();  // joins
-}
+ShardPool::~ShardPool() { state_->stop(); }
 
 int ShardPool::threads() const noexcept { return static_cast<int>(state_->workers.size()) + 1; }
 

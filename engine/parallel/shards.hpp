@@ -1,8 +1,6 @@
-// The pool of threads that works through the shards of a batch (DESIGN: a batch is cut into shards, a shard runs on one
-// thread).
+// The pool of threads that works through the shards of a batch. A shard runs on one thread; the ops inside it know of no other.
 //
-// Results are handed over in shard order whatever the number of threads, so a sum taken in `merge` has the same bits on
-// 1, 2 or 16.
+// Results are handed over in shard order whatever the number of threads, so a sum taken in `merge` has the same bits on 1, 2 or 16.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +11,8 @@ namespace engine {
 
 class ShardPool {
  public:
-  explicit ShardPool(int threads);  // including the caller's; throws std::invalid_argument unless at least 1
+  explicit ShardPool(int threads);  // including the caller's; throws std::invalid_argument unless at least 1,
+                                    // and std::runtime_error if the system gives fewer
   ~ShardPool();
   ShardPool(const ShardPool&) = delete;
   ShardPool& operator=(const ShardPool&) = delete;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 namespace engine {
 
@@ -23,6 +24,12 @@ double
 Random::normal() noexcept {  // Box and Muller; the second of the pair is not kept, so a stream has no hidden state
   const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
   return radius * std::cos(2.0 * std::numbers::pi * uniform());
+}
+
+void Random::shuffle(std::span<std::int64_t> values) noexcept {
+  for (std::size_t last = values.size(); last-- > 1;) {
+    std::swap(values[last], values[static_cast<std::size_t>(index(static_cast<std::int64_t>(last) + 1))]);
+  }
 }
 
 std::int64_t Random::index(std::int64_t count) noexcept {  // bias below 2^-40 for any count we use

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 
 namespace engine {
 
@@ -20,6 +21,7 @@ class Random {
   double normal() noexcept;                          // mean 0, variance 1
   std::int64_t index(std::int64_t count) noexcept;   // in 0 .. count - 1; count > 0
   bool chance(double probability) noexcept { return uniform() < probability; }
+  void shuffle(std::span<std::int64_t> values) noexcept;  // Fisher–Yates [Durstenfeld 1964]
 
  private:
   static constexpr std::uint64_t kGamma = 0x9E3779B97F4A7C15ull;

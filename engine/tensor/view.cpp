@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/tensor/errors.hpp"
@@ -85,9 +86,10 @@ View View::reshape(const Shape& target) const {
     }
     std::int64_t step = 0;  // the stride of the group's innermost axis with more than one element
     std::int64_t expected = 0;
+    bool innermost = true;
     for (std::size_t axis = source_end; axis-- > i;) {
       if (source[axis] == 1) continue;
-      if (expected == 0) {
+      if (std::exchange(innermost, false)) {
         step = strides[axis];
       } else if (strides[axis] != expected) {
         throw ShapeError("[reshape] " + to_string(shape) + " to " + to_string(target) +

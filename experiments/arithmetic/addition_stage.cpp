@@ -1,5 +1,6 @@
 #include "experiments/arithmetic/addition_stage.hpp"
 
+#include <chrono>
 #include <optional>
 
 #include "experiments/common/finetuning.hpp"
@@ -16,19 +17,21 @@ std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, s
 Json addition_stage(const Context& context, const Pretrained& pretrained, const std::vector<TaskSource>& sources,
                     const std::string& control, const std::filesystem::path& finetuned, const RunFolder& folder) {
   const auto vector_of = [&](Mode mode, const std::string& task) {
-    return load_task_vector(finetuned_folder(finetuned, to_string(mode), task) / "finetuned.safetensors", pretrained);
+    return load_task_vector(finetuned_folder(finetuned, to_string(mode), task) / "finetuned.safetensors", pretrained,
+                            task, mode);
   };
   std::vector<TaskVectors> tasks;
   std::optional<TaskData> control_data;
   Json fingerprint{{"stage", "task_addition"},
                    {"seed", context.seed},
-                   {"pretrained", nn::checksum(pretrained.theta0)},
+                   {"pretrained", pretrained.identity()},
                    {"finetune", to_json(context.recipe.finetune)},
                    {"shard_size", context.recipe.shard_size},
                    {"control", control},
                    {"task_vectors", Json::object()}};
   std::vector<std::pair<nn::ParamTree, nn::ParamTree>> vectors;
   for (const TaskSource& source : sources) {
+    fingerprint["content"][source.name] = source.content;
     if (source.name == control) continue;
     vectors.emplace_back(vector_of(Mode::standard, source.name), vector_of(Mode::linear, source.name));
     fingerprint["task_vectors"][source.name] = {nn::checksum(vectors.back().first),
@@ -49,7 +52,9 @@ Json addition_stage(const Context& context, const Pretrained& pretrained, const 
       ++next;
     }
   }
-  const Json results = task_addition(context, pretrained, tasks, control_data.has_value() ? &*control_data : nullptr);
+  const auto start = std::chrono::steady_clock::now();
+  Json results = task_addition(context, pretrained, tasks, control_data.has_value() ? &*control_data : nullptr);
+  results["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   folder.finish(results);
   return results;
 }

@@ -18,20 +18,17 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   const auto start = std::chrono::steady_clock::now();
   const FinetuneRecipe& recipe = context.recipe.finetune;
   const std::string label = "finetune " + task.name + " (" + std::string(to_string(mode)) + ")";
-  const std::string pretrained_checksum = nn::checksum(pretrained.theta0);
-  const Json fingerprint{{"stage", "finetune"},
-                         {"seed", context.seed},
-                         {"task", task.name},
-                         {"mode", to_string(mode)},
-                         {"pretrained", pretrained_checksum},
-                         {"finetune", to_json(recipe)},
-                         {"shard_size", context.recipe.shard_size}};
+  const std::string identity = pretrained.identity();
+  const Json fingerprint{{"stage", "finetune"},         {"seed", context.seed},
+                         {"task", task.name},           {"content", task.content},
+                         {"mode", to_string(mode)},     {"pretrained", identity},
+                         {"finetune", to_json(recipe)}, {"shard_size", context.recipe.shard_size}};
   const std::filesystem::path file = folder / "finetuned.safetensors";
   if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
     say(label + ": already done in " + folder.path().string());
     return *results;
   }
-  folder.begin("finetune", fingerprint, context.seed, context.pool.threads());
+  folder.begin("finetune", fingerprint, context.seed, context.pool.threads(), file);
 
   const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
   const nn::Loss loss = [&head](const engine::Var& features, const engine::Tensor& labels) {
@@ -42,7 +39,11 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
   const std::vector<TrainedGroup> groups{{"visual", &theta, &optimizer}};
   const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
-  std::vector<double> losses = load_training_state(checkpoint, fingerprint, groups);
+  TrainingProgress progress = load_training_state(checkpoint, fingerprint, groups);
+  std::vector<double>& losses = progress.losses;
+  const auto seconds = [&, earlier = progress.seconds] {
+    return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
 
   const datasets::Loader loader(task.train, {.batch_size = recipe.batch, .seed = context.seed});
   const std::int64_t warmup = std::llround(recipe.warmup_share * static_cast<double>(recipe.steps));
@@ -61,7 +62,9 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
        .batch = recipe.batch,
        .step = step,
        .save =
-           [&](const std::vector<double>& so_far) { save_training_state(checkpoint, fingerprint, groups, so_far); }},
+           [&](const std::vector<double>& so_far) {
+             save_training_state(checkpoint, fingerprint, groups, {so_far, seconds()});
+           }},
       losses);
 
   nn::NamedTensors tensors;
@@ -69,8 +72,9 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   nn::write_safetensors(file, tensors,
                         {{"format", "pt"},
                          {"task", task.name},
+                         {"content", task.content},
                          {"mode", std::string(to_string(mode))},
-                         {"pretrained", pretrained_checksum}});
+                         {"pretrained", identity}});
   const Json results{{"task", task.name},
                      {"mode", to_string(mode)},
                      {"final_loss", losses.back()},
@@ -78,21 +82,25 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
                      {"pretrained_norm", nn::norm(pretrained.theta0)},
                      {"checksum", nn::checksum(theta)},
                      {"losses", losses},
-                     {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}};
+                     {"seconds", seconds()}};
   folder.finish(results);
   std::filesystem::remove(checkpoint);
   return results;
 }
 
-nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained) {
+nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,
+                               Mode mode) {
   const nn::SafetensorsFile saved = nn::read_safetensors(file);
   nn::ParamTree theta = nn::get_params(saved.tensors, pretrained.vit.layout(), file, "visual.");
-  const auto origin = saved.metadata.find("pretrained");
-  if (origin == saved.metadata.end() || origin->second != nn::checksum(pretrained.theta0)) {
-    throw std::runtime_error(
-        "[finetuned] " + file.string() +
-        ": it was not fine-tuned from these pre-trained weights; its task vector has no meaning here.");
-  }
+  const auto check = [&](const std::string& key, std::string_view needed, const std::string& complaint) {
+    const auto found = saved.metadata.find(key);
+    if (found == saved.metadata.end() || found->second != needed)
+      throw std::runtime_error("[finetuned] " + file.string() + ": " + complaint);
+  };
+  check("pretrained", pretrained.identity(),
+        "it was not fine-tuned from these pre-trained weights; its task vector has no meaning here.");
+  check("task", task, "it was not fine-tuned on " + task + ".");
+  check("mode", to_string(mode), "it was not fine-tuned in mode " + std::string(to_string(mode)) + ".");
   return std::move(theta) - pretrained.theta0;
 }
 

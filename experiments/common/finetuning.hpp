@@ -21,8 +21,9 @@ std::string_view to_string(Mode mode);
 Json finetune(const Context& context, const Pretrained& pretrained, const TaskData& task, Mode mode,
               const RunFolder& folder);
 
-// τ = θ − θ0 of a file that `finetune` wrote. Throws std::runtime_error naming the file if it was fine-tuned from other
-// weights.
-nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained);
+// τ = θ − θ0 of a file that `finetune` wrote. Throws std::runtime_error naming the file if it was fine-tuned from other weights, on
+// another task or in another mode.
+nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,
+                               Mode mode);
 
 }  // namespace experiments

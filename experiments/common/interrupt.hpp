@@ -14,4 +14,7 @@ void catch_interrupts();  // SIGINT and SIGTERM set the flag; a second one ends 
 bool interrupt_requested() noexcept;
 void reset_interrupt() noexcept;  // as if none had come
 
+// For tests: Ctrl-C as it would come when the question has been asked `times` more times.
+void interrupt_after(int times) noexcept;
+
 }  // namespace experiments

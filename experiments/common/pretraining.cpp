@@ -1,11 +1,13 @@
 #include "experiments/common/pretraining.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <map>
 
 #include "datasets/loader.hpp"
+#include "engine/tensor/hash.hpp"
 #include "experiments/common/captions.hpp"
 #include "experiments/common/progress.hpp"
 #include "experiments/common/training_loop.hpp"
@@ -83,13 +85,12 @@ std::shared_ptr<const Corpus> make_corpus(const Context& context, const std::vec
 
 Json fingerprint_of(const Context& context, const std::vector<TaskSource>& sources) {
   Json tasks = Json::array();
-  for (const TaskSource& source : sources) tasks.push_back({{"name", source.name}, {"real", !source.folder.empty()}});
+  for (const TaskSource& source : sources) tasks.push_back({{"name", source.name}, {"content", source.content}});
   return {{"stage", "pretrain"},
           {"seed", context.seed},
           {"tasks", std::move(tasks)},
           {"vit", to_json(context.recipe.vit)},
           {"pretrain", to_json(context.recipe.pretrain)},
-          {"held_out", context.recipe.finetune.validation_images},
           {"shard_size", context.recipe.shard_size}};
 }
 
@@ -103,7 +104,7 @@ void save_pretrained(const std::filesystem::path& file, const Pretrained& pretra
 std::vector<double> sampled(const std::vector<double>& losses) {  // about a hundred means, for a curve
   const std::size_t stride = std::max<std::size_t>(losses.size() / 100, 1);
   std::vector<double> means;
-  for (std::size_t begin = 0; begin + stride <= losses.size(); begin += stride) {
+  for (std::size_t begin = losses.size() % stride; begin + stride <= losses.size(); begin += stride) {
     double total = 0.0;
     for (std::size_t i = begin; i < begin + stride; ++i) total += losses[i];
     means.push_back(total / static_cast<double>(stride));
@@ -122,7 +123,7 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
     say("pretrain: already done in " + folder.path().string());
     return *results;
   }
-  folder.begin("pretrain", fingerprint, context.seed, context.pool.threads());
+  folder.begin("pretrain", fingerprint, context.seed, context.pool.threads(), file);
 
   const models::Vit vit(context.recipe.vit);
   const nn::Model model = vit.model();
@@ -136,7 +137,11 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   const std::vector<TrainedGroup> groups{{"visual", &theta, &optimizer}, {"scale", &scale, &scale_optimizer}};
 
   const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
-  std::vector<double> losses = load_training_state(checkpoint, fingerprint, groups);
+  TrainingProgress progress = load_training_state(checkpoint, fingerprint, groups);
+  std::vector<double>& losses = progress.losses;
+  const auto seconds = [&, earlier = progress.seconds] {
+    return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   if (!losses.empty()) say("pretrain: going on after step " + std::to_string(losses.size()));
 
   const std::shared_ptr<const Corpus> corpus = make_corpus(context, sources);
@@ -165,7 +170,9 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
        .batch = recipe.batch,
        .step = step,
        .save =
-           [&](const std::vector<double>& so_far) { save_training_state(checkpoint, fingerprint, groups, so_far); }},
+           [&](const std::vector<double>& so_far) {
+             save_training_state(checkpoint, fingerprint, groups, {so_far, seconds()});
+           }},
       losses);
 
   const Pretrained pretrained{vit, std::move(theta), scale[logit_scale].item()};
@@ -177,7 +184,7 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
                      {"captions", corpus->texts().size()},
                      {"checksum", nn::checksum(pretrained.theta0)},
                      {"losses", curve},
-                     {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}};
+                     {"seconds", seconds()}};
   folder.finish(results);
   std::filesystem::remove(checkpoint);
   return results;
@@ -201,6 +208,14 @@ Pretrained load_pretrained(const std::filesystem::path& file) {
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(where + "its model configuration is damaged: " + error.what() + ".");
   }
+}
+
+std::string Pretrained::identity() const {
+  engine::Hash hash;
+  hash.add(nn::checksum(theta0));
+  hash.add(to_json(vit.config()).dump());
+  hash.add(std::bit_cast<std::uint64_t>(logit_scale));
+  return hash.hex();
 }
 
 models::ZeroShotHead zero_shot_head(const Pretrained& pretrained, const datasets::TaskText& text) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "experiments/common/context.hpp"
@@ -16,7 +17,8 @@ namespace experiments {
 struct Pretrained {
   models::Vit vit;
   nn::ParamTree theta0;
-  double logit_scale;  // logits are exp(logit_scale) · cosines
+  double logit_scale;            // logits are exp(logit_scale) · cosines
+  std::string identity() const;  // of the weights, the scale and the model: what later stages depend on
 };
 
 // Writes <folder>/pretrained.safetensors and results.json; skipped if both are there from the same recipe, seed and

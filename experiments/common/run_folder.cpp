@@ -70,8 +70,10 @@ std::optional<Json> RunFolder::finished(const Json& fingerprint) const {
   }
 }
 
-void RunFolder::begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads) const {
+void RunFolder::begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
+                      const std::filesystem::path& weights) const {
   std::filesystem::remove(path_ / "results.json");
+  if (!weights.empty()) std::filesystem::remove(weights);
   utsname system{};
   uname(&system);
   write_json(path_ / "manifest.json", {{"program", program},

@@ -22,8 +22,9 @@ class RunFolder {
 
   // The results of an earlier run with this fingerprint, if it came to its end.
   std::optional<Json> finished(const Json& fingerprint) const;
-  // Removes results of another run, and notes what this one is about to compute.
-  void begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads) const;
+  // Removes the results and the weights file of another run, and notes what this one is about to compute.
+  void begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
+             const std::filesystem::path& weights = {}) const;
   void finish(const Json& results) const;
 
  private:

@@ -1,8 +1,11 @@
 #include "experiments/common/tasks.hpp"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 
 #include "datasets/idx.hpp"
@@ -11,7 +14,9 @@
 #include "datasets/world/style.hpp"
 #include "datasets/world/tasks.hpp"
 #include "datasets/world/world_dataset.hpp"
+#include "engine/tensor/hash.hpp"
 #include "engine/tensor/random.hpp"
+#include "models/word_vectors.hpp"
 
 namespace experiments {
 
@@ -21,7 +26,8 @@ using datasets::world::Distribution;
 
 namespace {
 
-constexpr double kWebShare = 0.4;        // of a real training set goes to pre-training at most
+constexpr double kWebShare = 0.4;  // of a real training set is for pre-training
+constexpr double kValidationShare = 0.1;
 constexpr std::uint64_t kSplitSeed = 0;  // how a real set is divided does not change with --seed
 constexpr std::uint64_t kWebStream = 0x574542;
 
@@ -46,64 +52,88 @@ std::string domain_of(const std::string& name) {
   return found != known.end() ? found->second : name + " picture-class";
 }
 
+// One word per class that no other class has: "notmnist-a" for the letter A, which alone would be an article.
+std::string class_word(const std::string& set, const std::string& class_name, std::set<std::string>& taken) {
+  std::string word = set + "-";
+  for (const char c : class_name) word += c == ' ' || c == '/' || c == ',' ? '-' : c;
+  const std::string key = models::content_words(word).front();
+  if (!taken.insert(key).second)
+    throw std::runtime_error("[data] two classes of " + set + " are called '" + class_name + "', but for their case.");
+  return word;
+}
+
 datasets::TaskText text_of(const std::string& name, std::span<const std::string> class_names) {
-  datasets::TaskText text{domain_of(name), {class_names.begin(), class_names.end()}, {}, {}};
+  datasets::TaskText text{domain_of(name), {}, {}, {}};
+  std::set<std::string> taken;
   for (const std::string& class_name : class_names) {
-    std::string word =
-        class_name;  // a class name without letters or digits, or of framing words only, still needs a word
-    std::ranges::replace(word, ' ', '-');
-    text.aliases.push_back(name + "-synonym-" + word);
+    text.class_names.push_back(class_word(name, class_name, taken));
+    text.aliases.push_back("synonym-of-" + text.class_names.back());
   }
-  for (const std::string_view opening : {"a photo of a ", "the ", "a picture of the "})
+  for (const std::string_view opening : {"a photo of a ", "the ", "a picture of the "}) {
     text.templates.push_back(std::string(opening) + text.domain + " {class}");
+  }
   return text;
 }
 
-std::vector<std::int64_t> shuffled(std::int64_t count, engine::Random random) {
+// Every byte of the folder's IDX files and class names: results made from other data must not be taken for these.
+std::string content_of(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find("-ubyte") != std::string::npos || name == "classes.txt") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  engine::Hash hash;
+  for (const std::filesystem::path& file : files) {
+    std::ifstream stream(file, std::ios::binary);
+    hash.add(file.filename().string());
+    hash.add(std::string(std::istreambuf_iterator<char>(stream), {}));
+  }
+  return hash.hex();
+}
+
+std::vector<std::int64_t> shuffled(std::int64_t count) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), std::int64_t{0});
-  for (std::int64_t i = count - 1; i > 0; --i)
-    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(random.index(i + 1))]);
+  engine::Random({kSplitSeed, static_cast<std::uint64_t>(count)}).shuffle(order);
   return order;
 }
 
-// The parts of a real training set, in their fixed order: web, validation, train.
 struct RealSplit {
   DatasetPtr web, validation, train;
 };
 
 RealSplit divide(const TaskSource& source, const Recipe& recipe) {
   const DatasetPtr all = datasets::load_idx_folder(source.folder, Split::train, recipe.vit.image_size);
-  const std::vector<std::int64_t> order =
-      shuffled(all->size(), engine::Random({kSplitSeed, static_cast<std::uint64_t>(all->size())}));
-  const std::int64_t web = std::min(recipe.pretrain.images_per_domain,
-                                    static_cast<std::int64_t>(kWebShare * static_cast<double>(all->size())));
-  const std::int64_t validation = recipe.finetune.validation_images;
-  if (all->size() < web + validation + 1) {
-    throw std::runtime_error("[data] " + source.folder.string() + ": " + std::to_string(all->size()) +
-                             " training images are too few for " + std::to_string(web) + " of pre-training and " +
-                             std::to_string(validation) + " of validation; lower --validation-images.");
-  }
-  const auto part = [&](std::int64_t begin, std::int64_t end) {
+  const std::vector<std::int64_t> order = shuffled(all->size());
+  const std::int64_t web_end = static_cast<std::int64_t>(kWebShare * static_cast<double>(all->size()));
+  const std::int64_t validation_end =
+      web_end + static_cast<std::int64_t>(kValidationShare * static_cast<double>(all->size()));
+  const auto part = [&](std::string_view what, std::int64_t begin, std::int64_t end, std::int64_t most) {
+    const std::int64_t count = std::min(end - begin, most);
+    if (count < 1)
+      throw std::runtime_error("[data] " + source.folder.string() + ": too few training images to set some aside for " +
+                               std::string(what) + ".");
     return std::make_shared<const datasets::Subset>(
-        all, std::vector<std::int64_t>(order.begin() + begin, order.begin() + end));
+        all, std::vector<std::int64_t>(order.begin() + begin, order.begin() + begin + count));
   };
-  const std::int64_t train_end = std::min(all->size(), web + validation + recipe.finetune.train_images);
-  return {part(0, web), part(web, web + validation), part(web + validation, train_end)};
+  return {part("pre-training", 0, web_end, recipe.pretrain.images_per_domain),
+          part("validation", web_end, validation_end, recipe.finetune.validation_images),
+          part("fine-tuning", validation_end, all->size(), recipe.finetune.train_images)};
 }
 
 // Real images in the web style: image i is image i mod n of the base, styled by a random stream of its own.
 class StyledDataset final : public Dataset {
  public:
-  StyledDataset(DatasetPtr base, std::int64_t count, std::uint64_t seed)
-      : base_(std::move(base)), count_(count), seed_(seed) {}
+  StyledDataset(DatasetPtr base, std::int64_t count, std::uint64_t seed, const std::string& name)
+      : base_(std::move(base)), count_(count), seed_(seed), name_hash_(engine::hash_of(name)) {}
   std::int64_t size() const override { return count_; }
   std::int64_t image_size() const override { return base_->image_size(); }
   std::span<const std::string> class_names() const override { return base_->class_names(); }
   std::int64_t label(std::int64_t index) const override { return base_->label(index % base_->size()); }
   void read_image(std::int64_t index, std::span<float> chw) const override {
     base_->read_image(index % base_->size(), chw);
-    engine::Random random({seed_, kWebStream, static_cast<std::uint64_t>(index)});
+    engine::Random random({seed_, kWebStream, name_hash_, static_cast<std::uint64_t>(index)});
     datasets::world::web_style(chw, image_size(), random);
   }
 
@@ -111,6 +141,7 @@ class StyledDataset final : public Dataset {
   DatasetPtr base_;
   std::int64_t count_;
   std::uint64_t seed_;
+  std::uint64_t name_hash_;
 };
 
 DatasetPtr drawn(const Dataset& source, engine::ShardPool& pool) {
@@ -132,12 +163,12 @@ std::vector<std::string> world_task_names() {
 }
 
 TaskSource find_source(const std::string& name, const std::filesystem::path& data) {
-  if (is_world_task(name)) return {name, {}, datasets::world::find_task(name).text};
+  if (is_world_task(name)) return {name, {}, {}, datasets::world::find_task(name).text};
   // A name is one folder below --data, never a path out of it.
   const bool plain = !name.empty() && name.find('/') == std::string::npos && name != "." && name != "..";
   if (!data.empty() && plain && has_idx(data / name)) {
     const DatasetPtr test = datasets::load_idx_folder(data / name, Split::test, 32);
-    return {name, data / name, text_of(name, test->class_names())};
+    return {name, data / name, content_of(data / name), text_of(name, test->class_names())};
   }
   std::string known;
   for (const std::string& task : world_task_names()) known += " " + task;
@@ -175,15 +206,22 @@ TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t
                                        seed, recipe.vit.image_size),
                    pool);
     };
-    return {source.name, source.text, draw(Split::train, sizes.train_images),
-            draw(Split::validation, sizes.validation_images), draw(Split::test, sizes.test_images)};
+    return {source.name,
+            source.content,
+            source.text,
+            draw(Split::train, sizes.train_images),
+            draw(Split::validation, sizes.validation_images),
+            draw(Split::test, sizes.test_images)};
   }
   const RealSplit split = divide(source, recipe);
   const DatasetPtr test = datasets::load_idx_folder(source.folder, Split::test, recipe.vit.image_size);
-  std::vector<std::int64_t> chosen =
-      shuffled(test->size(), engine::Random({kSplitSeed, static_cast<std::uint64_t>(test->size())}));
+  std::vector<std::int64_t> chosen = shuffled(test->size());
   chosen.resize(static_cast<std::size_t>(std::min(test->size(), sizes.test_images)));
-  return {source.name, source.text, drawn(*split.train, pool), drawn(*split.validation, pool),
+  return {source.name,
+          source.content,
+          source.text,
+          drawn(*split.train, pool),
+          drawn(*split.validation, pool),
           drawn(datasets::Subset(test, chosen), pool)};
 }
 
@@ -194,7 +232,7 @@ DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_
                                      seed, recipe.vit.image_size),
                  pool);
   }
-  return drawn(StyledDataset(divide(source, recipe).web, count, seed), pool);
+  return drawn(StyledDataset(divide(source, recipe).web, count, seed, source.name), pool);
 }
 
 }  // namespace experiments

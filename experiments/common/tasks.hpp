@@ -18,6 +18,7 @@ namespace experiments {
 struct TaskSource {
   std::string name;
   std::filesystem::path folder;  // of the IDX files; empty for a task of the built-in world
+  std::string content;           // a fingerprint of those files; empty likewise
   datasets::TaskText text;
 };
 
@@ -35,11 +36,13 @@ using DatasetPtr = std::shared_ptr<const datasets::Dataset>;
 
 struct TaskData {
   std::string name;
+  std::string content;  // as the source's
   datasets::TaskText text;
   DatasetPtr train, validation, test;
 };
-// Drawn or decoded once, on the pool. Real sets: their test files are the test set; of the train files, shuffled by a
-// fixed seed, the first part is for pre-training (web_images), then come validation and train.
+// Drawn or decoded once, on the pool. Real sets: their test files are the test set; the training files, in an order fixed
+// for good, are cut into 40 % for pre-training, 10 % for validation and the rest to fine-tune on, and of each part the
+// first so many images are taken, so no program's options can make one part run into another.
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
 
 // Images of the web distribution. Real images get its photometric step; a set smaller than asked for is used several

@@ -9,9 +9,10 @@ namespace experiments {
 using engine::Tensor;
 
 void save_training_state(const std::filesystem::path& file, const Json& fingerprint,
-                         const std::vector<TrainedGroup>& groups, const std::vector<double>& losses) {
+                         const std::vector<TrainedGroup>& groups, const TrainingProgress& progress) {
   nn::NamedTensors tensors;
-  tensors.emplace("losses", Tensor::from<double>(losses, {static_cast<std::int64_t>(losses.size())}));
+  tensors.emplace("losses", Tensor::from<double>(progress.losses, {static_cast<std::int64_t>(progress.losses.size())}));
+  tensors.emplace("seconds", Tensor::full({}, progress.seconds, engine::DType::f64));
   for (const TrainedGroup& group : groups) {
     nn::put_params(tensors, *group.params, group.name + ".theta.");
     nn::put_optimizer(tensors, *group.optimizer, group.name + ".adamw.");
@@ -19,24 +20,28 @@ void save_training_state(const std::filesystem::path& file, const Json& fingerpr
   nn::write_safetensors(file, tensors, {{"fingerprint", fingerprint.dump()}});
 }
 
-std::vector<double> load_training_state(const std::filesystem::path& file, const Json& fingerprint,
-                                        const std::vector<TrainedGroup>& groups) {
+TrainingProgress load_training_state(const std::filesystem::path& file, const Json& fingerprint,
+                                     const std::vector<TrainedGroup>& groups) {
   if (!std::filesystem::exists(file)) return {};
   const nn::SafetensorsFile saved = nn::read_safetensors(file);
   const auto mark = saved.metadata.find("fingerprint");
   if (mark == saved.metadata.end() || mark->second != fingerprint.dump()) return {};
-  const auto found = saved.tensors.find("losses");
-  if (found == saved.tensors.end() || found->second.dtype() != engine::DType::f64 ||
-      found->second.shape().rank() != 1) {
-    throw std::runtime_error("[checkpoint] " + file.string() +
-                             ": no tensor 'losses' f64 [steps]; remove the file to start again.");
-  }
-  const Tensor& losses = found->second;
+  const auto f64_of = [&](const std::string& name, int rank) {
+    const auto found = saved.tensors.find(name);
+    if (found == saved.tensors.end() || found->second.dtype() != engine::DType::f64 ||
+        found->second.shape().rank() != rank) {
+      throw std::runtime_error("[checkpoint] " + file.string() + ": no f64 tensor '" + name + "' of rank " +
+                               std::to_string(rank) + "; remove the file to start again.");
+    }
+    return found->second;
+  };
+  const Tensor losses = f64_of("losses", 1);
+  const double seconds = f64_of("seconds", 0).item();
   for (const TrainedGroup& group : groups) {
     *group.params = nn::get_params(saved.tensors, group.params->shared_layout(), file, group.name + ".theta.");
     nn::get_optimizer(saved.tensors, *group.optimizer, losses.numel(), file, group.name + ".adamw.");
   }
-  return {losses.data<double>(), losses.data<double>() + losses.numel()};
+  return {{losses.data<double>(), losses.data<double>() + losses.numel()}, seconds};
 }
 
 }  // namespace experiments

@@ -17,12 +17,17 @@ struct TrainedGroup {  // parameters with an optimizer of their own
   nn::AdamW* optimizer;
 };
 
-void save_training_state(const std::filesystem::path& file, const Json& fingerprint,
-                         const std::vector<TrainedGroup>& groups, const std::vector<double>& losses);
+struct TrainingProgress {      // over all sessions of a run
+  std::vector<double> losses;  // one per step
+  double seconds = 0.0;
+};
 
-// Restores the groups and returns the losses so far. Where there is no such file, or it belongs to another run, nothing
-// is changed and nothing is returned. Throws if the file is of this run but damaged.
-std::vector<double> load_training_state(const std::filesystem::path& file, const Json& fingerprint,
-                                        const std::vector<TrainedGroup>& groups);
+void save_training_state(const std::filesystem::path& file, const Json& fingerprint,
+                         const std::vector<TrainedGroup>& groups, const TrainingProgress& progress);
+
+// Restores the groups and returns the progress so far. Where there is no such file, or it belongs to another run,
+// nothing is changed and no step is done. Throws if the file is of this run but damaged.
+TrainingProgress load_training_state(const std::filesystem::path& file, const Json& fingerprint,
+                                     const std::vector<TrainedGroup>& groups);
 
 }  // namespace experiments

@@ -108,6 +108,7 @@ BOOST_AUTO_TEST_CASE(a_last_pull_frees_the_residuals) {
   const Tensor kept = record.pull(Tangents{scalar(1.0)})[0]->tensor();
   check_close(std::move(record).pull(Tangents{scalar(1.0)})[0]->tensor(), kept, 0.0, "the last pull");
   BOOST_CHECK_EQUAL(record.residual_bytes(), 0);  // NOLINT: moved from on purpose
+  BOOST_CHECK_THROW(record.push(Tangents{random_tensor({1000}, random)}), std::logic_error);  // NOLINT
 }
 
 BOOST_AUTO_TEST_CASE(a_recording_reads_like_equations) {

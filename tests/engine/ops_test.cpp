@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 
 #include "engine/tensor/errors.hpp"
 #include "tests/support/check_rules.hpp"
@@ -320,6 +321,45 @@ BOOST_AUTO_TEST_CASE(cross_entropy_obeys_its_rules) {
   BOOST_CHECK_CLOSE(loss, std::log(4.0), 1e-12);
 }
 
+BOOST_AUTO_TEST_CASE(a_sum_that_is_reshaped_pulls_back_what_was_repeated) {
+  Random random(11);
+  check_rules("sum then reshape",
+              [](VarSpan v) {
+                return Vars{sum(reshape(v[0], {2, 3, 4}), {2})};
+              },
+              {random_tensor({24}, random)});
+  check_rules("broadcast then reshape",
+              [](VarSpan v) {
+                return Vars{reshape(broadcast_to(v[0], {2, 3, 4}), {6, 4})};
+              },
+              {random_tensor({2, 1, 4}, random)});
+}
+
+BOOST_AUTO_TEST_CASE(layers_that_see_no_rows_pull_zeros) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const Function layer = [](VarSpan x) { return Vars{linear(x[0], x[1], x[2])}; };
+    const Linearization record = linearize(
+        layer, Vars{Tensor::zeros({0, 7}, dtype), Tensor::full({5, 7}, 1.0, dtype), Tensor::zeros({5}, dtype)});
+    const Tangents bars = record.pull(Tangents{Tensor::zeros({0, 5}, dtype)});
+    check_close(bars[1]->tensor(), Tensor::zeros({5, 7}, dtype), 0.0, "pull of no rows");
+    check_close(matmul(Tensor::zeros({2, 3, 0}, dtype), Tensor::zeros({2, 0, 4}, dtype)).tensor(),
+                Tensor::zeros({2, 3, 4}, dtype), 0.0, "no terms");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(extreme_values_keep_their_meaning) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Tensor masked = Tensor::from<double>({0.0, -infinity, 0.0}, {1, 3});
+  BOOST_CHECK_CLOSE(cross_entropy(masked, Tensor::from<std::int64_t>({2}, {1})).tensor().item(), std::log(2.0), 1e-12);
+  const Tensor large = Tensor::from<float>({1e5F, 1e5F - 1.0F}, {1, 2});
+  BOOST_CHECK_CLOSE(cross_entropy(large, Tensor::from<std::int64_t>({0}, {1})).tensor().item(),
+                    std::log(1.0 + std::exp(-1.0)), 1e-4);
+  for (const float size : {1e-23F, 1e20F}) {
+    check_close(l2_normalize(Tensor::from<float>({3 * size, 4 * size}, {1, 2})).tensor(),
+                Tensor::from<float>({0.6F, 0.8F}, {1, 2}), 1e-6, "l2_normalize");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(arguments_that_do_not_fit_are_named) {
   const auto says = [](const std::string& part) {
     return [part](const std::exception& error) { return std::string(error.what()).find(part) != std::string::npos; };
@@ -343,6 +383,8 @@ BOOST_AUTO_TEST_CASE(arguments_that_do_not_fit_are_named) {
   BOOST_CHECK_EXCEPTION(patchify(Tensor::zeros({1, 3, 5, 4}), 2), ShapeError, says("[patchify]"));
   const Vars parts{Var(a), Var(Tensor::zeros({2, 3, 1}))};
   BOOST_CHECK_EXCEPTION(concat(parts, 0), ShapeError, says("[concat]"));
+  BOOST_CHECK_THROW(permute(Tensor::zeros({2, 3, 4}), {2}), ShapeError);
+  BOOST_CHECK_THROW(permute(Tensor::zeros({2, 3, 4}), {0, 1, 2, 0}), ShapeError);
   BOOST_CHECK_EXCEPTION(reshape(a, {5}), ShapeError, says("[2, 3] to [5]"));
   BOOST_CHECK_EXCEPTION(sum(Tensor::from<std::int64_t>({1}, {1}), {0}), DTypeError, says("[sum]"));
 }

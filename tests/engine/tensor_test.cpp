@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
+#include "engine/ops/ops.hpp"
 #include "engine/parallel/memory.hpp"
 #include "engine/tensor/errors.hpp"
 #include "tests/support/tensors.hpp"
@@ -39,6 +40,19 @@ BOOST_AUTO_TEST_CASE(a_reshape_that_needs_a_copy_throws) {
   BOOST_CHECK_THROW(counting({2, 3}).reshape({5}), ShapeError);
   BOOST_CHECK(values_of(counting({2, 3}).permute({1, 0}).contiguous().reshape({6})) ==
               (std::vector<double>{0, 3, 1, 4, 2, 5}));
+}
+
+BOOST_AUTO_TEST_CASE(a_reshape_of_repeated_elements_copies_or_throws) {
+  const Tensor repeated = Tensor::from<double>({1, 2}, {2, 1}).broadcast_to({2, 3});
+  BOOST_CHECK_THROW(repeated.reshape({6}), ShapeError);
+  BOOST_CHECK(values_of(engine::reshape(repeated, {6}).tensor()) == (std::vector<double>{1, 1, 1, 2, 2, 2}));
+  const Tensor rows = Tensor::from<double>({1, 2}, {2}).broadcast_to({4, 2});
+  BOOST_CHECK(values_of(rows.reshape({2, 2, 2})) ==
+              (std::vector<double>{1, 2, 1, 2, 1, 2, 1, 2}));  // strides 0, 0, 1 say it
+}
+
+BOOST_AUTO_TEST_CASE(sizes_beyond_any_memory_are_refused) {
+  BOOST_CHECK_THROW(Tensor::empty({std::int64_t{1} << 60}), std::bad_alloc);
 }
 
 BOOST_AUTO_TEST_CASE(shared_storage_is_not_written) {

@@ -1,9 +1,6 @@
 // The stages from the inside: the same bits on any number of threads, and after an interruption; cached features
 // against new passes.
 #include <boost/test/unit_test.hpp>
-#include <chrono>
-#include <csignal>
-#include <thread>
 
 #include "experiments/arithmetic/addition.hpp"
 #include "experiments/common/captions.hpp"
@@ -64,22 +61,15 @@ BOOST_AUTO_TEST_CASE(losses_and_weights_do_not_depend_on_the_threads) {
 
 BOOST_AUTO_TEST_CASE(an_interrupted_run_goes_on_to_the_same_bits) {
   Recipe recipe = tiny();
-  recipe.pretrain.steps = 60;
+  recipe.pretrain.steps = 40;
   engine::ShardPool pool(2);
   const Context context{recipe, 4, pool};
   const TemporaryDirectory folder;
   const Json whole = pretrain(context, sources(), RunFolder(folder.path() / "whole"));
 
   const RunFolder stopped(folder.path() / "stopped");
-  catch_interrupts();
-  std::thread user([&] {  // presses Ctrl-C soon after the run has begun
-    while (!std::filesystem::exists(stopped / "manifest.json"))
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    std::this_thread::sleep_for(std::chrono::milliseconds(60));
-    std::raise(SIGINT);
-  });
+  interrupt_after(23);
   BOOST_CHECK_THROW(pretrain(context, sources(), stopped), Interrupted);
-  user.join();
   reset_interrupt();
   BOOST_CHECK(std::filesystem::exists(stopped / "checkpoint.safetensors"));
   BOOST_CHECK(!std::filesystem::exists(stopped / "results.json"));

@@ -8,9 +8,11 @@
 #include "engine/ops/ops.hpp"
 #include "engine/parallel/memory.hpp"
 #include "engine/parallel/work.hpp"
+#include "engine/tensor/errors.hpp"
 #include "engine/tensor/random.hpp"
 #include "models/contrastive.hpp"
 #include "models/vit.hpp"
+#include "nn/optim.hpp"
 #include "tests/support/tensors.hpp"
 
 using engine::DType;
@@ -79,6 +81,14 @@ BOOST_AUTO_TEST_CASE(gradients_equal_differences_of_the_loss) {
                         1e-7);  // truncation h², rounding 1e-16/h
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(an_optimizer_refuses_another_models_trees) {
+  const Setup setup(DType::f64);
+  const models::Vit other({.image_size = 16, .patch = 8, .width = 8, .depth = 1, .heads = 1, .embedding = 8});
+  nn::AdamW optimizer(other.layout(), {}, DType::f64);
+  nn::ParamTree theta = setup.theta;
+  BOOST_CHECK_THROW(optimizer.step(theta, setup.theta), engine::ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(both_steps_agree_at_the_pretrained_weights) {
