@@ -4,7 +4,7 @@
 # that link the layer get that directory. Including a layer that is not linked is therefore "file not found". A layer may
 # export only some of its folders (PUBLIC_DIRS); the others, like engine/backend, do not exist for anyone else.
 
-set(TANGENT_ROOTS ${CMAKE_BINARY_DIR}/include_roots)
+set(TANGENT_ROOTS ${PROJECT_BINARY_DIR}/include_roots)
 
 add_library(tangent_warnings INTERFACE)
 target_compile_options(tangent_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
@@ -29,11 +29,11 @@ function(add_include_root target layer)
   if(ARGN)
     file(MAKE_DIRECTORY ${root}/${layer})
     foreach(dir IN LISTS ARGN)
-      file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${layer}/${dir} ${root}/${layer}/${dir} SYMBOLIC)
+      file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${layer}/${dir} ${root}/${layer}/${dir} SYMBOLIC)
     endforeach()
   else()
     file(MAKE_DIRECTORY ${root})
-    file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${layer} ${root}/${layer} SYMBOLIC)
+    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${layer} ${root}/${layer} SYMBOLIC)
   endif()
   add_library(${target}_headers INTERFACE)
   target_include_directories(${target}_headers INTERFACE ${root})
@@ -41,7 +41,7 @@ endfunction()
 
 function(add_layer name)
   cmake_parse_arguments(ARG "" "" "PUBLIC_DIRS;DEPENDS" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
   add_library(${name} STATIC ${sources})
   add_include_root(${name} ${name} ${ARG_PUBLIC_DIRS})
   add_include_root(${name}_all ${name})           # the whole layer: for itself and for its tests
@@ -62,8 +62,8 @@ endfunction()
 # One program per .cpp directly in the folder; its sub-folders are one library that the programs share.
 function(add_programs folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
-  file(GLOB_RECURSE shared CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*/*.cpp)
-  file(GLOB programs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
+  file(GLOB_RECURSE shared CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*/*.cpp)
+  file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
   add_library(${folder} STATIC ${shared})
   add_include_root(${folder} ${folder})
   target_link_libraries(${folder} PUBLIC ${folder}_headers ${ARG_DEPENDS} CLI11::CLI11 nlohmann_json::nlohmann_json

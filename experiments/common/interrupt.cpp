@@ -6,11 +6,13 @@
 namespace experiments {
 namespace {
 
-volatile std::sig_atomic_t requested = 0;
+// A signal may be handled on any thread; an atomic without a lock is safe in a handler.
+std::atomic<bool> requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
 std::atomic<int> questions_left{-1};  // below 0: no interruption is planned
 
 void request(int signal) {
-  requested = 1;
+  requested = true;
   std::signal(signal, SIG_DFL);
 }
 
@@ -22,12 +24,12 @@ void catch_interrupts() {
 }
 
 bool interrupt_requested() noexcept {
-  if (questions_left.load() >= 0 && questions_left.fetch_sub(1) == 0) requested = 1;
-  return requested != 0;
+  if (questions_left.load() >= 0 && questions_left.fetch_sub(1) == 0) requested = true;
+  return requested;
 }
 
 void interrupt_after(int times) noexcept { questions_left = times; }
 
-void reset_interrupt() noexcept { requested = 0; }
+void reset_interrupt() noexcept { requested = false; }
 
 }  // namespace experiments

@@ -21,21 +21,29 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
       ->check(CLI::IsMember(std::vector<std::string>(preset_names().begin(), preset_names().end())))
       ->capture_default_str();
-  app.set_config("--config", "", "Read options from a TOML or INI file; the command line goes before it");
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_name() != "--help")
+      option->take_last();  // scripts/demo gives --preset and --out; the user's own go before them
+  }
+  app.set_config("--config", "",
+                 "Read options from a TOML file, such as: preset = \"smoke\"; the command line takes precedence");
+  app.allow_config_extras(CLI::config_extras_mode::error);
 }
 
 void add_recipe_options(CLI::App& app, RecipeOptions& options) {
-  const auto count = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
+  const auto count = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
   const auto add = [&](const char* name, auto& value, const char* help) {
     return app.add_option(name, value, help)->group("Recipe (default: the preset's)");
   };
   add("--pretrain-steps", options.pretrain_steps, "Steps of pre-training")->check(count);
   add("--images-per-domain", options.images_per_domain, "Web images of each task for pre-training")->check(count);
-  add("--pretrain-lr", options.pretrain_lr, "Learning rate of pre-training")->check(CLI::PositiveNumber);
+  add("--pretrain-lr", options.pretrain_lr, "Learning rate of pre-training")
+      ->check(CLI::Range(1e-12, 1e3, "a positive number"));
   add("--finetune-steps", options.finetune_steps, "Steps of fine-tuning")->check(count);
   add("--finetune-lr", options.finetune_lr, "Learning rate of fine-tuning, the same in both modes")
-      ->check(CLI::PositiveNumber);
-  add("--weight-decay", options.weight_decay, "Weight decay of fine-tuning")->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(1e-12, 1e3, "a positive number"));
+  add("--weight-decay", options.weight_decay, "Weight decay of fine-tuning")
+      ->check(CLI::Range(0.0, 1e3, "not negative"));
   add("--train-images", options.train_images, "Images of each task for fine-tuning")->check(count);
   add("--validation-images", options.validation_images, "Images of each task for choosing alpha")->check(count);
   add("--test-images", options.test_images, "Images of each task for the reported accuracies")->check(count);

@@ -1,6 +1,7 @@
 #include "experiments/common/tasks.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -52,13 +53,14 @@ std::string domain_of(const std::string& name) {
   return found != known.end() ? found->second : name + " picture-class";
 }
 
-// One word per class that no other class has: "notmnist-a" for the letter A, which alone would be an article.
-std::string class_word(const std::string& set, const std::string& class_name, std::set<std::string>& taken) {
-  std::string word = set + "-";
-  for (const char c : class_name) word += c == ' ' || c == '/' || c == ',' ? '-' : c;
-  const std::string key = models::content_words(word).front();
-  if (!taken.insert(key).second)
-    throw std::runtime_error("[data] two classes of " + set + " are called '" + class_name + "', but for their case.");
+// One word per class that no other class has: "notmnist-a" for the letter A, which alone would be an article. Whatever would end a
+// word becomes a hyphen.
+std::string class_word(const std::string& set, const std::string& class_name) {
+  std::string word = set + "-" + class_name;
+  for (char& c : word) {
+    const unsigned char byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) c = std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte)) : '-';
+  }
   return word;
 }
 
@@ -66,7 +68,11 @@ datasets::TaskText text_of(const std::string& name, std::span<const std::string>
   datasets::TaskText text{domain_of(name), {}, {}, {}};
   std::set<std::string> taken;
   for (const std::string& class_name : class_names) {
-    text.class_names.push_back(class_word(name, class_name, taken));
+    text.class_names.push_back(class_word(name, class_name));
+    if (!taken.insert(text.class_names.back()).second) {
+      throw std::runtime_error("[data] " + name + ": the class '" + class_name +
+                               "' is named twice in classes.txt (case and punctuation do not count).");
+    }
     text.aliases.push_back("synonym-of-" + text.class_names.back());
   }
   for (const std::string_view opening : {"a photo of a ", "the ", "a picture of the "}) {
@@ -189,7 +195,8 @@ std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::
   if (tasks.empty()) tasks = world_task_names();
   if (control != "none") tasks.push_back(control);
   std::vector<TaskSource> sources;
-  for (const std::string& name : tasks) {
+  for (std::string& name : tasks) {
+    std::erase(name, ' ');  // of "mnist, kmnist"
     const auto same = [&name](const TaskSource& source) { return source.name == name; };
     if (std::ranges::any_of(sources, same))
       throw std::invalid_argument("[tasks] '" + name + "' is named twice, or is the control as well.");

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "experiments/common/progress.hpp"
 #include "nn/checkpoint.hpp"
 
 namespace experiments {
@@ -25,7 +26,10 @@ TrainingProgress load_training_state(const std::filesystem::path& file, const Js
   if (!std::filesystem::exists(file)) return {};
   const nn::SafetensorsFile saved = nn::read_safetensors(file);
   const auto mark = saved.metadata.find("fingerprint");
-  if (mark == saved.metadata.end() || mark->second != fingerprint.dump()) return {};
+  if (mark == saved.metadata.end() || mark->second != fingerprint.dump()) {
+    say(file.string() + ": of a run with another seed, recipe or data; starting again");
+    return {};
+  }
   const auto f64_of = [&](const std::string& name, int rank) {
     const auto found = saved.tensors.find(name);
     if (found == saved.tensors.end() || found->second.dtype() != engine::DType::f64 ||

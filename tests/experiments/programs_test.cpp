@@ -132,6 +132,24 @@ BOOST_AUTO_TEST_CASE(a_configuration_file_sets_options) {
   BOOST_CHECK_EQUAL(experiments::read_json(folder.path() / "out/results.json").at("losses").size(), 3);
 }
 
+BOOST_AUTO_TEST_CASE(a_configuration_file_with_an_unknown_option_is_refused) {
+  const TemporaryDirectory folder;
+  std::ofstream(folder.path() / "run.toml") << "presett = \"smoke\"\n";
+  const ProcessResult result = run_process("{bin}/pretrain --config " + (folder.path() / "run.toml").string() +
+                                           " --out " + folder.path().string());
+  BOOST_CHECK_EQUAL(result.status, 2);
+  BOOST_CHECK_MESSAGE(result.output.find("presett") != std::string::npos, result.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_later_option_goes_before_an_earlier_one) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const ProcessResult result = run_process("{bin}/pretrain --preset quick --out " + out +
+                                           "/a --tasks digits --control none --preset smoke --out " + out + "/b");
+  BOOST_CHECK_MESSAGE(result.status == 0, result.output);
+  BOOST_CHECK(!std::filesystem::exists(out + "/a") && std::filesystem::exists(out + "/b/results.json"));
+}
+
 BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_status_one) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
@@ -201,14 +219,14 @@ BOOST_AUTO_TEST_CASE(real_sets_are_learned_and_told_apart) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
   write_idx_set(folder.path() / "data/first", 0);
-  write_idx_set(folder.path() / "data/second", 1);
-  const std::string command = "{bin}/reproduce --preset smoke --tasks first,second --control none --data " + out +
+  write_idx_set(folder.path() / "data/second_set", 1);
+  const std::string command = "{bin}/reproduce --preset smoke --tasks first,second_set --control none --data " + out +
                               "/data --out " + out + "/run";
   const ProcessResult first = run_process(command);
   BOOST_REQUIRE_MESSAGE(first.status == 0, first.output);
   BOOST_CHECK(first.output.find("second") != std::string::npos);
   BOOST_CHECK(run_process(command).output.find("pretrain: already done") != std::string::npos);
-  write_idx_set(folder.path() / "data/second", 2);  // other pictures under the same name
+  write_idx_set(folder.path() / "data/second_set", 2);  // other pictures under the same name
   const ProcessResult other = run_process(command);
   BOOST_CHECK_EQUAL(other.status, 0);
   BOOST_CHECK(other.output.find("already done") == std::string::npos);
