@@ -184,7 +184,8 @@ void dgemm(const double* a, std::array<std::int64_t, 2> a_strides, const double*
   };
   cblas_dgemm(CblasRowMajor, transposed(a_strides), transposed(b_strides), static_cast<blasint>(M),
               static_cast<blasint>(N), static_cast<blasint>(K), 1.0, a, leading(a_strides, M, K), b,
-              leading(b_strides, K, N), accumulate ? 1.0 : 0.0, out, static_cast<blasint>(out_stride));
+              leading(b_strides, K, N), accumulate ? 1.0 : 0.0, out,
+              static_cast<blasint>(std::max(out_stride, N)));  // the stride of a single row may be anything
 }
 
 // Strides of a matrix as BLAS wants them: one of the two is 1, whatever an axis of one element says.
