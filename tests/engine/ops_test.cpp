@@ -8,19 +8,13 @@
 
 #include "engine/tensor/errors.hpp"
 #include "tests/support/check_rules.hpp"
+#include "tests/support/references.hpp"
 #include "tests/support/tensors.hpp"
 
 using namespace engine;
-using tests::check_close;
-using tests::check_rules;
-using tests::random_tensor;
-using tests::RuleOptions;
-using tests::uniform_tensor;
-using tests::values_of;
+using namespace tests;
 
 namespace {
-
-using Reference = std::function<Tensor(const std::vector<Tensor>&)>;
 
 Function unary(Var (*op)(const Var&)) {
   return [op](VarSpan x) { return Vars{op(x[0])}; };
@@ -29,87 +23,7 @@ Function binary(Var (*op)(const Var&, const Var&)) {
   return [op](VarSpan x) { return Vars{op(x[0], x[1])}; };
 }
 
-Reference elementwise(double (*f)(double)) {
-  return [f](const std::vector<Tensor>& x) {
-    std::vector<double> values = values_of(x[0]);
-    for (double& value : values) value = f(value);
-    return Tensor::from<double>(values, x[0].shape());
-  };
-}
-Reference elementwise(double (*f)(double, double)) {
-  return [f](const std::vector<Tensor>& x) {
-    std::vector<double> values = values_of(x[0]);
-    const std::vector<double> right = values_of(x[1]);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = f(values[i], right[i]);
-    return Tensor::from<double>(values, x[0].shape());
-  };
-}
-
 const std::vector<Shape> kShapes{{}, {1}, {5}, {3, 4}, {1, 7}, {2, 1, 3}, {2, 3, 4}, {1, 1, 1, 1}};
-
-// rows [R, C] seen as the function of each row
-Reference rowwise(const std::function<void(double*, std::size_t)>& f) {
-  return [f](const std::vector<Tensor>& x) {
-    std::vector<double> values = values_of(x[0]);
-    const std::size_t length = static_cast<std::size_t>(x[0].shape()[-1]);
-    for (std::size_t begin = 0; begin < values.size(); begin += length) f(values.data() + begin, length);
-    return Tensor::from<double>(values, x[0].shape());
-  };
-}
-
-Tensor naive_linear(const std::vector<Tensor>& x, const std::function<double(double)>& g) {
-  const std::vector<double> rows = values_of(x[0]);
-  const std::vector<double> weight = values_of(x[1]);
-  const std::vector<double> bias =
-      x.size() > 2 ? values_of(x[2]) : std::vector<double>(static_cast<std::size_t>(x[1].shape()[0]), 0.0);
-  const std::size_t I = static_cast<std::size_t>(x[1].shape()[1]);
-  const std::size_t O = bias.size();
-  std::vector<double> out(rows.size() / I * O);
-  for (std::size_t r = 0; r < rows.size() / I; ++r) {
-    for (std::size_t o = 0; o < O; ++o) {
-      double z = bias[o];
-      for (std::size_t i = 0; i < I; ++i) z += rows[r * I + i] * weight[o * I + i];
-      out[r * O + o] = g(z);
-    }
-  }
-  return Tensor::from<double>(out, x[0].shape().with(-1, x[1].shape()[0]));
-}
-
-double gelu_of(double z) { return z * 0.5 * (1.0 + std::erf(z / std::sqrt(2.0))); }
-double quick_gelu_of(double z) { return z / (1.0 + std::exp(-1.702 * z)); }
-
-Tensor naive_attention(const Tensor& qkv, std::int64_t heads) {
-  const std::int64_t B = qkv.shape()[0];
-  const std::int64_t T = qkv.shape()[1];
-  const std::int64_t C = qkv.shape()[2] / 3;
-  const std::int64_t d = C / heads;
-  const std::vector<double> x = values_of(qkv);
-  const auto at = [&](std::int64_t b, std::int64_t t, std::int64_t part, std::int64_t c) {
-    return x[static_cast<std::size_t>((b * T + t) * 3 * C + part * C + c)];
-  };
-  std::vector<double> out(static_cast<std::size_t>(B * T * C), 0.0);
-  for (std::int64_t b = 0; b < B; ++b) {
-    for (std::int64_t h = 0; h < heads; ++h) {
-      for (std::int64_t i = 0; i < T; ++i) {
-        std::vector<double> p;
-        double total = 0.0;
-        for (std::int64_t j = 0; j < T; ++j) {
-          double score = 0.0;
-          for (std::int64_t c = h * d; c < (h + 1) * d; ++c) score += at(b, i, 0, c) * at(b, j, 1, c);
-          p.push_back(std::exp(score / std::sqrt(static_cast<double>(d))));
-          total += p.back();
-        }
-        for (std::int64_t j = 0; j < T; ++j) {
-          for (std::int64_t c = h * d; c < (h + 1) * d; ++c) {
-            out[static_cast<std::size_t>((b * T + i) * C + c)] +=
-                p[static_cast<std::size_t>(j)] / total * at(b, j, 2, c);
-          }
-        }
-      }
-    }
-  }
-  return Tensor::from<double>(out, {B, T, C});
-}
 
 }  // namespace
 
@@ -205,13 +119,10 @@ BOOST_AUTO_TEST_CASE(reductions_obey_their_rules) {
 
 BOOST_AUTO_TEST_CASE(matmul_obeys_its_rules) {
   Random random(5);
-  const auto naive = [](const std::vector<Tensor>& x) {
-    return naive_linear({x[0], x[1].permute({1, 0})}, [](double z) { return z; });
-  };
   for (const auto& [M, K, N] :
        std::vector<std::array<std::int64_t, 3>>{{1, 1, 1}, {1, 5, 1}, {3, 1, 4}, {2, 3, 4}, {7, 5, 1}, {17, 9, 13}}) {
     check_rules("matmul", binary(matmul), {random_tensor({M, K}, random), random_tensor({K, N}, random)},
-                {.reference = naive});
+                {.reference = naive_matmul});
   }
   check_rules("batched matmul", binary(matmul),
               {random_tensor({2, 3, 4, 5}, random), random_tensor({2, 3, 5, 2}, random)});
@@ -259,38 +170,16 @@ BOOST_AUTO_TEST_CASE(linear_layers_obey_their_rules) {
 
 BOOST_AUTO_TEST_CASE(row_ops_obey_their_rules) {
   Random random(8);
-  const auto softmax_row = [](double* row, std::size_t length) {
-    double total = 0.0;
-    for (std::size_t i = 0; i < length; ++i) total += std::exp(row[i]);
-    for (std::size_t i = 0; i < length; ++i) row[i] = std::exp(row[i]) / total;
-  };
-  const auto unit_row = [](double* row, std::size_t length) {
-    double total = 0.0;
-    for (std::size_t i = 0; i < length; ++i) total += row[i] * row[i];
-    for (std::size_t i = 0; i < length; ++i) row[i] /= std::sqrt(total);
-  };
   for (const Shape& shape : std::vector<Shape>{{6}, {1, 6}, {3, 5}, {2, 3, 7}, {2, 1}}) {
     check_rules("softmax", unary(softmax), {random_tensor(shape, random)}, {.reference = rowwise(softmax_row)});
     check_rules("l2_normalize", unary(l2_normalize), {shift(random_tensor(shape, random, 0.3), 1.0).tensor()},
                 {.reference = rowwise(unit_row)});
     if (shape[-1] == 1) continue;  // the variance of one value is 0: the derivative is that of eps alone
-    const auto norm_row = [](double* row, std::size_t length) {
-      double mean = 0.0;
-      double variance = 0.0;
-      for (std::size_t i = 0; i < length; ++i) mean += row[i] / static_cast<double>(length);
-      for (std::size_t i = 0; i < length; ++i)
-        variance += (row[i] - mean) * (row[i] - mean) / static_cast<double>(length);
-      for (std::size_t i = 0; i < length; ++i) row[i] = (row[i] - mean) / std::sqrt(variance + 1e-5);
-    };
     const Tensor gamma = random_tensor({shape[-1]}, random);
     const Tensor beta = random_tensor({shape[-1]}, random);
-    const Reference reference = [&](const std::vector<Tensor>& x) {
-      const Var hat = rowwise(norm_row)({x[0]});
-      return add(mul(hat, broadcast_to(x[1], x[0].shape())), broadcast_to(x[2], x[0].shape())).tensor();
-    };
     check_rules("layer_norm", [](VarSpan v) { return Vars{layer_norm(v[0], v[1], v[2])}; },
                 {random_tensor(shape, random), gamma, beta},
-                {.reference = reference,
+                {.reference = naive_layer_norm,
                  .difference_tolerance = 2e-7,
                  .f32_tolerance = 5e-5});  // rows of near-equal values amplify
   }
