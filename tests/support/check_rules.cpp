@@ -66,7 +66,9 @@ class RuleChecker {
     check_repetition_and_linearity();
     check_absent_and_wanted();
     check_strides();
-    check_f32();
+    check_f32(
+        +[](const Tensor& x) { return x; }, ": f32");
+    check_f32(&strided, ": f32 strided");
     check_other_paths();
     if (options_.second_order) check_second_order();
   }
@@ -158,28 +160,32 @@ class RuleChecker {
     }
   }
 
-  void check_f32() {
+  // In f32 other kernels run, so strides and streaming are checked here as well.
+  void check_f32(Tensor (*layout)(const Tensor&), const std::string& which) {
     std::vector<Tensor> narrow;
     Tangents v_narrow;
     std::vector<Tensor> rounded;  // the f64 values f32 can hold, so that both see the same point
     Tangents v_rounded;
     for (std::size_t i = 0; i < x_.size(); ++i) {
-      narrow.push_back(x_[i].to(DType::f32));
+      narrow.push_back(layout(x_[i].to(DType::f32)));
       rounded.push_back(narrow[i].to(DType::f64));
-      v_narrow.emplace_back(v_[i]->tensor().to(DType::f32));
+      v_narrow.emplace_back(layout(v_[i]->tensor().to(DType::f32)));
       v_rounded.emplace_back(v_narrow[i]->tensor().to(DType::f64));
     }
     const Linearization record = linearize(f_, as_vars(narrow));
     const Linearization exact = linearize(f_, as_vars(rounded));
     check_close(record.primals()[0].tensor(), exact.primals()[0].tensor(), options_.f32_tolerance,
-                name_ + ": f32 value");
-    check_close(push(record, v_narrow), push(exact, v_rounded), options_.f32_tolerance, name_ + ": f32 push");
-    const Tensor u = u_.to(record.primals()[0].dtype());
+                name_ + which + " value");
+    check_close(push(record, v_narrow), push(exact, v_rounded), options_.f32_tolerance, name_ + which + " push");
+    const std::vector<Tangents> direction{v_narrow};
+    check_same_bits(jvp(f_, as_vars(narrow), direction)[0].tangents[0].value().tensor(), push(record, v_narrow),
+                    name_ + which + " streaming against recording");
+    const Tensor u = layout(u_.to(record.primals()[0].dtype()));
     const Tangents narrow_pull = record.pull(Tangents{u});
     const Tangents exact_pull = exact.pull(Tangents{u.to(DType::f64)});
     for (std::size_t i = 0; i < x_.size(); ++i) {
       check_close(or_zeros(narrow_pull[i], narrow[i]), or_zeros(exact_pull[i], x_[i]), options_.f32_tolerance,
-                  name_ + ": f32 pull");
+                  name_ + which + " pull");
     }
   }
 

@@ -1,10 +1,11 @@
 // check_rules: everything an op promises, checked at one point with random directions, in f64.
 //
-//  1 the value against a naive reference          6 every subset of absent tangents equals explicit zeros, and of
-//  wanted inputs 2 push against a central difference            7 strided inputs equal dense ones 3 ⟨u, J v⟩ = ⟨Jᵀ u,
-//  v⟩                          8 f32 against f64 4 push and pull twice give the same bits       9 a fused op against
-//  its decomposition, and streaming against recording 5 push and pull are linear                     10 second
-//  derivatives: symmetric, against differences, and in both nestings
+//   1 the value against a naive reference          6 every subset of absent tangents equals explicit zeros, and of
+//   2 push against a central difference              wanted inputs all of them
+//   3 ⟨u, J v⟩ = ⟨Jᵀ u, v⟩                          7 strided inputs equal dense ones
+//   4 push and pull twice give the same bits       8 f32 against f64, dense and strided
+//   5 push and pull are linear                     9 a fused op against its decomposition, streaming against recording
+//  10 second derivatives: symmetric, against differences, and in both nestings
 #pragma once
 
 #include <functional>
