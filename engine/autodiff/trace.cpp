@@ -11,10 +11,10 @@ namespace {
 
 thread_local std::vector<Trace*> open_traces;
 
-Trace& trace_of(const Tracer& tracer, const Op& op) {
+Trace& trace_of(const Tracer& tracer, std::string_view where) {
   const std::size_t level = static_cast<std::size_t>(tracer.level);
   if (level >= open_traces.size() || open_traces[level]->id() != tracer.trace) {
-    throw EscapeError("[" + std::string(op->name()) +
+    throw EscapeError("[" + std::string(where) +
                       "] a traced value escaped its transform: " + describe(tracer.primal.tensor()) +
                       " was made inside a transform that has ended, or runs on another thread.");
   }
@@ -46,6 +46,10 @@ Var follow(const Trace& trace, Var primal, Tangents tangents, std::int64_t slot)
                                 Tracer{trace.id(), trace.level(), std::move(primal), std::move(tangents), slot})};
 }
 
+void require_open(std::string_view where, const Var& x) {
+  if (!x.is_plain()) trace_of(*x.tracer(), where);
+}
+
 bool all_plain(VarSpan x) noexcept { return std::ranges::all_of(x, &Var::is_plain); }
 bool all_plain(TangentSpan x) noexcept {
   return std::ranges::all_of(x, [](const Tangent& t) { return !t.has_value() || t->is_plain(); });
@@ -56,7 +60,7 @@ Vars dispatch(const Op& op, VarSpan x) {
   Trace* innermost = nullptr;
   for (const Var& value : x) {
     if (value.is_plain()) continue;
-    Trace& trace = trace_of(*value.tracer(), op);
+    Trace& trace = trace_of(*value.tracer(), op->name());
     if (innermost == nullptr || trace.level() > innermost->level()) innermost = &trace;
   }
   return innermost != nullptr ? innermost->process(op, x) : op->forward(x, Save::no).outputs;

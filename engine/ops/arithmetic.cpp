@@ -3,6 +3,7 @@
 //   p x + c     linear     push: p ẋ           pull: p ȳ
 //   a ⊙ b       bilinear   push: ȧ ⊙ b + a ⊙ ḃ pull: ȳ ⊙ b, ȳ ⊙ a
 #include "engine/autodiff/combinators.hpp"
+#include "engine/autodiff/trace.hpp"
 #include "engine/backend/kernels.hpp"
 #include "engine/ops/check.hpp"
 #include "engine/ops/ops.hpp"
@@ -69,10 +70,14 @@ Var scale(const Var& x, double factor) {
 }
 
 Var shift(const Var& x, double offset) {
+  require_open("shift", x);
+  require_floating("shift", x);
   return add(x, Tensor::full({1}, offset, x.dtype()).reshape({}).broadcast_to(x.shape()));
 }
 
 Var dot(const Var& a, const Var& b) {
+  require_open("dot", a);
+  require_open("dot", b);
   require_same("dot", a, b);
   Axes all;
   for (int axis = 0; axis < a.shape().rank(); ++axis) all.push_back(axis);

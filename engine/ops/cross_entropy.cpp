@@ -16,8 +16,8 @@ namespace {
 
 class CrossEntropy final : public Primitive {
  public:
-  explicit CrossEntropy(Tensor targets) : targets_(std::move(targets)) {}
-  std::string_view name() const noexcept override { return "cross_entropy"; }
+  CrossEntropy(std::string_view name, Tensor targets) : name_(name), targets_(std::move(targets)) {}
+  std::string_view name() const noexcept override { return name_; }
   bool is_fused() const noexcept override { return true; }
 
   Evaluation forward(VarSpan x, Save save) const override {
@@ -42,12 +42,13 @@ class CrossEntropy final : public Primitive {
   }
 
  private:
+  std::string_view name_;  // of a literal
   Tensor targets_;
 };
 
-void require_logits(const Var& logits) {
-  require_floating("cross_entropy", logits);
-  require(logits.shape().rank() == 2 && logits.shape().numel() > 0, "cross_entropy", "needs logits [B, K]", logits);
+void require_logits(std::string_view op, const Var& logits) {
+  require_floating(op, logits);
+  require(logits.shape().rank() == 2 && logits.shape().numel() > 0, op, "needs logits [B, K], not empty", logits);
 }
 
 template <class T>
@@ -68,27 +69,28 @@ Tensor one_hot(const Tensor& labels, const Shape& shape) {
 }  // namespace
 
 Var cross_entropy(const Var& logits, const Tensor& labels) {
-  require_logits(logits);
+  require_logits("cross_entropy", logits);
   if (labels.dtype() != DType::i64 || labels.shape() != Shape{logits.shape()[0]}) {
     throw ShapeError("[cross_entropy] needs labels i64 [" + std::to_string(logits.shape()[0]) + "]; got " +
                      describe(labels) + ".");
   }
-  return soft_cross_entropy(logits, logits.dtype() == DType::f32 ? one_hot<float>(labels, logits.shape())
-                                                                 : one_hot<double>(labels, logits.shape()));
+  const Tensor targets =
+      logits.dtype() == DType::f32 ? one_hot<float>(labels, logits.shape()) : one_hot<double>(labels, logits.shape());
+  return call(std::make_shared<const CrossEntropy>("cross_entropy", targets), {logits});
 }
 
 Var soft_cross_entropy(const Var& logits, const Tensor& targets) {
-  require_logits(logits);
-  require_same("cross_entropy", logits, targets);
+  require_logits("soft_cross_entropy", logits);
+  require_same("soft_cross_entropy", logits, targets);
   const Tensor totals = backend::sum(targets, {1}).to(DType::f64);
   for (std::int64_t b = 0; b < targets.shape()[0]; ++b) {
     const double total = totals.data<double>()[b];
     if (!(std::abs(total - 1.0) < 1e-4)) {
-      throw std::invalid_argument("[cross_entropy] each row of targets must sum to 1; row " + std::to_string(b) +
+      throw std::invalid_argument("[soft_cross_entropy] each row of targets must sum to 1; row " + std::to_string(b) +
                                   " sums to " + std::to_string(total) + ".");
     }
   }
-  return call(std::make_shared<const CrossEntropy>(targets), {logits});
+  return call(std::make_shared<const CrossEntropy>("soft_cross_entropy", targets), {logits});
 }
 
 }  // namespace engine

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "engine/autodiff/combinators.hpp"
+#include "engine/autodiff/trace.hpp"
 #include "engine/backend/kernels.hpp"
 #include "engine/ops/check.hpp"
 #include "engine/ops/ops.hpp"
@@ -72,8 +73,16 @@ Var normal_cdf(const Var& x) {
   return apply_to(op, x);
 }
 
-Var gelu(const Var& x) { return mul(x, normal_cdf(x)); }
+Var gelu(const Var& x) {
+  require_open("gelu", x);
+  require_floating("gelu", x);
+  return mul(x, normal_cdf(x));
+}
 
-Var quick_gelu(const Var& x) { return mul(x, sigmoid(scale(x, 1.702))); }
+Var quick_gelu(const Var& x) {
+  require_open("quick_gelu", x);
+  require_floating("quick_gelu", x);
+  return mul(x, sigmoid(scale(x, 1.702)));
+}
 
 }  // namespace engine

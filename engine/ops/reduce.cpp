@@ -1,5 +1,6 @@
 // Sums over axes. Linear:   y = Σ x.   push: Σ ẋ.   pull: ȳ repeated along the axes that were summed.
 #include "engine/autodiff/combinators.hpp"
+#include "engine/autodiff/trace.hpp"
 #include "engine/backend/kernels.hpp"
 #include "engine/ops/check.hpp"
 #include "engine/ops/ops.hpp"
@@ -8,7 +9,7 @@ namespace engine {
 
 Var sum(const Var& x, const Axes& axes) {
   require_floating("sum", x);
-  const Axes resolved = resolve_axes(axes, x.shape().rank());
+  const Axes resolved = require_axes("sum", x, axes);
   Shape with_ones = x.shape();
   for (const int axis : resolved) with_ones = with_ones.with(axis, 1);
   return call(
@@ -19,8 +20,10 @@ Var sum(const Var& x, const Axes& axes) {
 }
 
 Var mean(const Var& x, const Axes& axes) {
+  require_open("mean", x);
+  require_floating("mean", x);
   std::int64_t count = 1;
-  for (const int axis : resolve_axes(axes, x.shape().rank())) count *= x.shape()[axis];
+  for (const int axis : require_axes("mean", x, axes)) count *= x.shape()[axis];
   require(count > 0, "mean", "needs at least one element along the axes", x);
   return scale(sum(x, axes), 1.0 / static_cast<double>(count));
 }

@@ -1,6 +1,7 @@
 // Ops that move elements about without computing. All are linear, and each is another's transpose:
 //   reshape ↔ reshape    permute ↔ its inverse    slice ↔ pad    concat ↔ slices    broadcast_to ↔ sum    cast ↔ cast
 #include "engine/autodiff/combinators.hpp"
+#include "engine/autodiff/trace.hpp"
 #include "engine/backend/kernels.hpp"
 #include "engine/ops/check.hpp"
 #include "engine/ops/ops.hpp"
@@ -64,7 +65,9 @@ Var reshape(const Var& x, const Shape& shape) {
 
 Var permute(const Var& x, const Axes& axes) {
   const int rank = x.shape().rank();
-  require(static_cast<int>(resolve_axes(axes, rank).size()) == rank, "permute", "needs every axis once", x);
+  const std::size_t count = require_axes("permute", x, axes).size();
+  if (static_cast<int>(count) != rank)
+    require(false, "permute", "needs every axis once, not " + std::to_string(count) + " axes", x);
   Axes inverse(axes.size());
   for (std::size_t i = 0; i < axes.size(); ++i)
     inverse[static_cast<std::size_t>(resolve_axis(axes[i], rank))] = static_cast<int>(i);
@@ -75,6 +78,7 @@ Var permute(const Var& x, const Axes& axes) {
 }
 
 Var transpose(const Var& x) {
+  require_open("transpose", x);
   const int rank = x.shape().rank();
   require(rank >= 2, "transpose", "needs at least two axes", x);
   Axes axes;
@@ -84,7 +88,7 @@ Var transpose(const Var& x) {
 }
 
 Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end) {
-  const std::int64_t extent = x.shape()[axis];
+  const std::int64_t extent = x.shape()[require_axis("slice", x, axis)];
   return call(linear_op(
                   "slice", [=](std::span<const Tensor> t) { return t[0].slice(axis, begin, end); },
                   [=](const Var& y_bar) { return pad(y_bar, axis, begin, extent - end); }),
@@ -93,7 +97,11 @@ Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end) {
 
 Var pad(const Var& x, int axis, std::int64_t before, std::int64_t after) {
   require_floating("pad", x);
-  const int resolved = resolve_axis(axis, x.shape().rank());
+  const int resolved = require_axis("pad", x, axis);
+  if (before < 0 || after < 0) {
+    throw ShapeError("[pad] needs extents before and after of at least 0; got " + std::to_string(before) + " and " +
+                     std::to_string(after) + " for " + to_string(x.shape()) + ".");
+  }
   const std::int64_t extent = x.shape()[resolved];
   return call(linear_op(
                   "pad",
@@ -108,7 +116,7 @@ Var pad(const Var& x, int axis, std::int64_t before, std::int64_t after) {
 
 Var concat(std::span<const Var> parts, int axis) {
   if (parts.empty()) throw ShapeError("[concat] needs at least one part.");
-  const int resolved = resolve_axis(axis, parts[0].shape().rank());
+  const int resolved = require_axis("concat", parts[0], axis);
   std::vector<Shape> shapes;
   for (const Var& part : parts) {
     require_floating("concat", part);
@@ -149,6 +157,7 @@ Var cast(const Var& x, DType dtype) {
 }
 
 Var patchify(const Var& images, std::int64_t patch) {
+  require_open("patchify", images);
   const Shape& shape = images.shape();
   require(shape.rank() == 4 && patch > 0 && shape[2] % patch == 0 && shape[3] % patch == 0, "patchify",
           "needs [B, C, H, W] with H and W multiples of the patch, " + std::to_string(patch), images);

@@ -1,0 +1,380 @@
+// What the engine says to a mistake, word by word: the op first, then what it needs and what it got.
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <typeinfo>
+
+#include "engine/autodiff/transforms.hpp"
+#include "engine/ops/ops.hpp"
+#include "engine/tensor/errors.hpp"
+#include "tests/support/tensors.hpp"
+
+using namespace engine;
+
+namespace {
+
+template <class Error>
+void check_message(const std::function<void()>& mistake, const std::string& message) {
+  BOOST_CHECK_EXCEPTION(mistake(), Error, [&](const Error& error) {
+    BOOST_CHECK_EQUAL(error.what(), message);
+    return typeid(error) == typeid(Error);
+  });
+}
+
+struct OpCase {
+  std::string name;
+  Shape shape;                       // one that the op takes
+  std::function<Var(const Var&)> f;  // the op, x in every place that may be followed
+  bool moves = false;                // it only moves elements, so it takes any type
+};
+
+const Tensor kLabels = Tensor::from<std::int64_t>({0, 1}, {2});
+
+std::vector<OpCase> every_op() {
+  return {
+      {"add", {2, 3}, [](const Var& x) { return add(x, x); }},
+      {"sub", {2, 3}, [](const Var& x) { return sub(x, x); }},
+      {"mul", {2, 3}, [](const Var& x) { return mul(x, x); }},
+      {"scale", {2, 3}, [](const Var& x) { return scale(x, 2.0); }},
+      {"shift", {2, 3}, [](const Var& x) { return shift(x, 2.0); }},
+      {"dot", {2, 3}, [](const Var& x) { return dot(x, x); }},
+      {"exp", {2, 3}, exp},
+      {"log", {2, 3}, log},
+      {"sqrt", {2, 3}, sqrt},
+      {"reciprocal", {2, 3}, reciprocal},
+      {"tanh", {2, 3}, tanh},
+      {"sigmoid", {2, 3}, sigmoid},
+      {"normal_cdf", {2, 3}, normal_cdf},
+      {"gelu", {2, 3}, gelu},
+      {"quick_gelu", {2, 3}, quick_gelu},
+      {"reshape", {2, 3}, [](const Var& x) { return reshape(x, {6}); }, true},
+      {"permute",
+       {2, 3},
+       [](const Var& x) {
+         return permute(x, {1, 0});
+       },
+       true},
+      {"transpose", {2, 3}, transpose, true},
+      {"slice", {2, 3}, [](const Var& x) { return slice(x, 0, 0, 1); }, true},
+      {"pad", {2, 3}, [](const Var& x) { return pad(x, 0, 1, 1); }},
+      {"concat",
+       {2, 3},
+       [](const Var& x) {
+         return concat(Vars{x, x}, 0);
+       }},
+      {"broadcast_to",
+       {2, 3},
+       [](const Var& x) {
+         return broadcast_to(x, {4, 2, 3});
+       },
+       true},
+      {"cast", {2, 3}, [](const Var& x) { return cast(x, DType::f32); }},
+      {"patchify", {1, 1, 2, 2}, [](const Var& x) { return patchify(x, 2); }, true},
+      {"sum", {2, 3}, [](const Var& x) { return sum(x, {0}); }},
+      {"mean", {2, 3}, [](const Var& x) { return mean(x, {0}); }},
+      {"matmul", {2, 2}, [](const Var& x) { return matmul(x, x); }},
+      {"linear", {2, 2}, [](const Var& x) { return linear(x, x); }},
+      {"linear_activation",
+       {2, 2},
+       [](const Var& x) { return linear_activation(x, x, Tensor::zeros({2}, x.dtype()), Activation::gelu); }},
+      {"softmax", {2, 3}, softmax},
+      {"layer_norm", {3}, [](const Var& x) { return layer_norm(x, x, x); }},
+      {"l2_normalize", {2, 3}, l2_normalize},
+      {"attention", {1, 2, 6}, [](const Var& x) { return attention(x, 2); }},
+      {"cross_entropy", {2, 3}, [](const Var& x) { return cross_entropy(x, kLabels); }},
+      {"soft_cross_entropy",
+       {1, 2},
+       [](const Var& x) {
+         return soft_cross_entropy(x, Tensor::full({1, 2}, 0.5, x.dtype()));
+       }},
+  };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(messages)
+
+BOOST_AUTO_TEST_CASE(the_table_holds_every_op) {
+  std::ifstream header(TANGENT_GOLDEN_DIR "/../../engine/ops/ops.hpp");
+  std::set<std::string> declared;
+  for (std::string line; std::getline(header, line);) {
+    std::smatch match;
+    if (std::regex_search(line, match, std::regex("^Var (\\w+)\\("))) declared.insert(match[1]);
+  }
+  std::set<std::string> in_table;
+  for (const OpCase& op : every_op()) in_table.insert(op.name);
+  BOOST_CHECK_GT(declared.size(), 30);
+  BOOST_TEST(declared == in_table, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_escaped_its_transform) {
+  for (const OpCase& op : every_op()) {
+    Vars leaked;
+    const Function leak = [&](VarSpan x) {
+      leaked.assign(x.begin(), x.end());
+      return Vars{scale(x[0], 2.0)};
+    };
+    linearize(leak, Vars{Tensor::full(op.shape, 1.0, DType::f64)});
+    check_message<EscapeError>([&] { op.f(leaked[0]); },
+                               "[" + op.name + "] a traced value escaped its transform: f64 " + to_string(op.shape) +
+                                   " was made inside a transform that has ended, or runs on another thread.");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(whole_numbers) {
+  for (const OpCase& op : every_op()) {
+    const Tensor whole = Tensor::full(op.shape, 1.0, DType::i64);
+    if (op.moves) {
+      BOOST_CHECK(op.f(whole).dtype() == DType::i64);
+      continue;
+    }
+    check_message<DTypeError>([&] { op.f(whole); },
+                              "[" + op.name + "] needs f32 or f64; got i64 " + to_string(op.shape) + ".");
+  }
+  check_message<DTypeError>([] { cast(Tensor::zeros({2}), DType::i64); }, "[cast] goes between f32 and f64; got i64.");
+}
+
+BOOST_AUTO_TEST_CASE(two_element_types) {
+  const auto f32 = [](const Shape& shape) { return Tensor::full(shape, 1.0); };
+  const auto f64 = [](const Shape& shape) { return Tensor::full(shape, 1.0, DType::f64); };
+  const std::vector<std::pair<std::string, std::function<void()>>> mistakes{
+      {"[add] needs one element type; got f32 [2, 2] and f64 [2, 2]",
+       [&] {
+         add(f32({2, 2}), f64({2, 2}));
+       }},
+      {"[sub] needs one element type; got f32 [2, 2] and f64 [2, 2]",
+       [&] {
+         sub(f32({2, 2}), f64({2, 2}));
+       }},
+      {"[mul] needs one element type; got f32 [2, 2] and f64 [2, 2]",
+       [&] {
+         mul(f32({2, 2}), f64({2, 2}));
+       }},
+      {"[dot] needs one element type; got f32 [2, 2] and f64 [2, 2]",
+       [&] {
+         dot(f32({2, 2}), f64({2, 2}));
+       }},
+      {"[concat] needs one element type; got f32 [2] and f64 [3]",
+       [&] {
+         concat(Vars{f32({2}), f64({3})}, 0);
+       }},
+      {"[matmul] needs one element type; got f32 [2, 3] and f64 [3, 2]",
+       [&] {
+         matmul(f32({2, 3}), f64({3, 2}));
+       }},
+      {"[linear] needs one element type; got f32 [2, 3] and f64 [4, 3]",
+       [&] {
+         linear(f32({2, 3}), f64({4, 3}));
+       }},
+      {"[linear] needs one element type; got f32 [2, 3] and f64 [4]",
+       [&] {
+         linear(f32({2, 3}), f32({4, 3}), f64({4}));
+       }},
+      {"[linear_activation] needs one element type; got f32 [2, 3] and f64 [4]",
+       [&] {
+         linear_activation(f32({2, 3}), f32({4, 3}), f64({4}), Activation::gelu);
+       }},
+      {"[layer_norm] needs one element type; got f32 [2, 3] and f64 [3]",
+       [&] {
+         layer_norm(f32({2, 3}), f64({3}), f32({3}));
+       }},
+      {"[layer_norm] needs one element type; got f32 [2, 3] and f64 [3]",
+       [&] {
+         layer_norm(f32({2, 3}), f32({3}), f64({3}));
+       }},
+      {"[soft_cross_entropy] needs one element type; got f32 [2, 1] and f64 [2, 1]",
+       [&] {
+         soft_cross_entropy(f32({2, 1}), f64({2, 1}));
+       }},
+  };
+  for (const auto& [message, mistake] : mistakes) check_message<DTypeError>(mistake, message + "; use cast().");
+}
+
+BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
+  const auto t = [](const Shape& shape) { return Tensor::full(shape, 1.0); };
+  const std::vector<std::pair<std::string, std::function<void()>>> mistakes{
+      {"[add] needs one shape; got [2, 3] and [3]; use broadcast_to().",
+       [&] {
+         add(t({2, 3}), t({3}));
+       }},
+      {"[sub] needs one shape; got [2, 3] and [3]; use broadcast_to().",
+       [&] {
+         sub(t({2, 3}), t({3}));
+       }},
+      {"[mul] needs one shape; got [2, 3] and [3]; use broadcast_to().",
+       [&] {
+         mul(t({2, 3}), t({3}));
+       }},
+      {"[dot] needs one shape; got [2, 3] and [3]; use broadcast_to().",
+       [&] {
+         dot(t({2, 3}), t({3}));
+       }},
+      {"[reshape] the number of elements must stay: [2, 3] to [5].",
+       [&] {
+         reshape(t({2, 3}), {5});
+       }},
+      {"[permute] needs every axis once, not 1 axes; got [2, 3].",
+       [&] {
+         permute(t({2, 3}), {1});
+       }},
+      {"[permute] needs an axis once, not 1 twice; got [2, 3].",
+       [&] {
+         permute(t({2, 3}), {1, -1});
+       }},
+      {"[permute] needs an axis 2; got [2, 3].",
+       [&] {
+         permute(t({2, 3}), {1, 2});
+       }},
+      {"[transpose] needs at least two axes; got [3].", [&] { transpose(t({3})); }},
+      {"[slice] needs an axis -3; got [2, 3].",
+       [&] {
+         slice(t({2, 3}), -3, 0, 1);
+       }},
+      {"[slice] needs 0 <= begin <= end <= extent; got 1 to 4 on axis 1 of [2, 3].",
+       [&] {
+         slice(t({2, 3}), 1, 1, 4);
+       }},
+      {"[pad] needs an axis 2; got [2, 3].",
+       [&] {
+         pad(t({2, 3}), 2, 0, 1);
+       }},
+      {"[pad] needs extents before and after of at least 0; got -1 and 2 for [2, 3].",
+       [&] {
+         pad(t({2, 3}), 0, -1, 2);
+       }},
+      {"[concat] needs at least one part.", [&] { concat(Vars{}, 0); }},
+      {"[concat] needs an axis 2; got [2, 3].",
+       [&] {
+         concat(Vars{t({2, 3})}, 2);
+       }},
+      {"[concat] parts must agree on every axis but 0; got [2, 3] and [2, 4].",
+       [&] {
+         concat(Vars{t({2, 3}), t({2, 4})}, 0);
+       }},
+      {"[broadcast_to] [2, 3] does not broadcast to [3, 3].",
+       [&] {
+         broadcast_to(t({2, 3}), {3, 3});
+       }},
+      {"[patchify] needs [B, C, H, W] with H and W multiples of the patch, 2; got [1, 3, 5, 4].",
+       [&] {
+         patchify(t({1, 3, 5, 4}), 2);
+       }},
+      {"[sum] needs an axis 2; got [2, 3].",
+       [&] {
+         sum(t({2, 3}), {2});
+       }},
+      {"[sum] needs an axis once, not 0 twice; got [2, 3].",
+       [&] {
+         sum(t({2, 3}), {0, -2});
+       }},
+      {"[mean] needs an axis 2; got [2, 3].",
+       [&] {
+         mean(t({2, 3}), {2});
+       }},
+      {"[mean] needs at least one element along the axes; got [0, 3].",
+       [&] {
+         mean(t({0, 3}), {0});
+       }},
+      {"[matmul] needs a [..., M, K] and b [..., K, N] with equal leading axes; got [2, 3] and [4, 3].",
+       [&] {
+         matmul(t({2, 3}), t({4, 3}));
+       }},
+      {"[linear] needs x [..., I] and weight [O, I], not empty; got [2, 3] and [5, 4].",
+       [&] {
+         linear(t({2, 3}), t({5, 4}));
+       }},
+      {"[linear] needs a bias [5]; got [4].",
+       [&] {
+         linear(t({2, 3}), t({5, 3}), t({4}));
+       }},
+      {"[linear_activation] needs x [..., I] and weight [O, I], not empty; got [2, 3] and [5, 4].",
+       [&] {
+         linear_activation(t({2, 3}), t({5, 4}), t({5}), Activation::gelu);
+       }},
+      {"[linear_activation] needs a bias [5]; got [4].",
+       [&] {
+         linear_activation(t({2, 3}), t({5, 3}), t({4}), Activation::gelu);
+       }},
+      {"[softmax] needs a last axis with elements; got [].", [&] { softmax(t({})); }},
+      {"[layer_norm] needs a last axis with elements; got [2, 0].",
+       [&] {
+         layer_norm(t({2, 0}), t({0}), t({0}));
+       }},
+      {"[layer_norm] needs gamma [3]; got [2].",
+       [&] {
+         layer_norm(t({2, 3}), t({2}), t({3}));
+       }},
+      {"[layer_norm] needs beta [3]; got [1, 3].",
+       [&] {
+         layer_norm(t({2, 3}), t({3}), t({1, 3}));
+       }},
+      {"[l2_normalize] needs a last axis with elements; got [].", [&] { l2_normalize(t({})); }},
+      {"[attention] needs qkv [B, T, 3·C] with C a multiple of the heads, 2; got [1, 2, 9].",
+       [&] {
+         attention(t({1, 2, 9}), 2);
+       }},
+      {"[cross_entropy] needs logits [B, K], not empty; got [3].", [&] { cross_entropy(t({3}), kLabels); }},
+      {"[cross_entropy] needs labels i64 [3]; got i64 [2].",
+       [&] {
+         cross_entropy(t({3, 4}), kLabels);
+       }},
+      {"[cross_entropy] needs labels i64 [2]; got f32 [2].",
+       [&] {
+         cross_entropy(t({2, 4}), t({2}));
+       }},
+      {"[soft_cross_entropy] needs logits [B, K], not empty; got [0, 3].",
+       [&] {
+         soft_cross_entropy(t({0, 3}), t({0, 3}));
+       }},
+      {"[soft_cross_entropy] needs one shape; got [2, 3] and [2, 4]; use broadcast_to().",
+       [&] {
+         soft_cross_entropy(t({2, 3}), t({2, 4}));
+       }},
+  };
+  for (const auto& [message, mistake] : mistakes) check_message<ShapeError>(mistake, message);
+  check_message<std::invalid_argument>(
+      [&] {
+        cross_entropy(t({2, 1}), kLabels);
+      },
+      "[cross_entropy] needs labels in 0 .. 0; got 1 at position 1.");
+  check_message<std::invalid_argument>(
+      [&] {
+        soft_cross_entropy(t({2, 3}), t({2, 3}));
+      },
+      "[soft_cross_entropy] each row of targets must sum to 1; row 0 sums to 3.000000.");
+}
+
+BOOST_AUTO_TEST_CASE(a_write_to_shared_storage) {
+  Tensor x = Tensor::zeros({4}, DType::f64);
+  const Tensor view = x.slice(0, 0, 2);
+  check_message<AliasError>([&] { x.writable(); },
+                            "[writable] storage of f64 [4] is shared by 2 tensors; write to a clone(), or let the "
+                            "others go first.");
+  // A recording holds what it was recorded at.
+  Tensor weight = Tensor::full({3, 2}, 1.0);
+  const Function layer = [](VarSpan w) { return Vars{linear(Tensor::full({1, 2}, 1.0), w[0])}; };
+  const Linearization record = linearize(layer, Vars{weight});
+  check_message<AliasError>([&] { weight.writable(); },
+                            "[writable] storage of f32 [3, 2] is shared by 2 tensors; write to a clone(), or let the "
+                            "others go first.");
+}
+
+BOOST_AUTO_TEST_CASE(tangents_of_the_wrong_kind) {
+  const Function f = [](VarSpan x) { return Vars{scale(x[0], 2.0)}; };
+  const Vars x{Tensor::zeros({2}, DType::f64)};
+  const Linearization record = linearize(f, x);
+  const Tensor narrow = Tensor::zeros({2});
+  const Tensor wide = Tensor::zeros({3}, DType::f64);
+  check_message<ShapeError>([&] { record.push(Tangents{}); }, "[push] needs one entry per input, 1; got 0.");
+  check_message<ShapeError>([&] { record.push(Tangents{wide}); }, "[push] entry 0 must be [2]; got [3].");
+  check_message<DTypeError>([&] { record.push(Tangents{narrow}); }, "[push] entry 0 must be f64; got f32.");
+  check_message<ShapeError>([&] { record.pull(Tangents{}); }, "[pull] needs one entry per output, 1; got 0.");
+  check_message<ShapeError>([&] { record.pull(Tangents{wide}); }, "[pull] entry 0 must be [2]; got [3].");
+  check_message<DTypeError>([&] { record.pull(Tangents{narrow}); }, "[pull] entry 0 must be f64; got f32.");
+  check_message<ShapeError>([&] { jvp(f, x, std::vector<Tangents>{Tangents{wide}}); },
+                            "[jvp] entry 0 must be [2]; got [3].");
+  check_message<ShapeError>([&] { grad(f)(x); }, "[grad] needs a function with one value; got shape [2].");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
