@@ -19,19 +19,22 @@ void check(const VitConfig& c) {
   const auto demand = [](bool holds, const std::string& message) {
     if (!holds) throw std::invalid_argument("[vit] " + message);
   };
-  demand(c.patch > 0 && c.image_size > 0 && c.image_size % c.patch == 0,
-         "the image size must be a multiple of the patch; got " + std::to_string(c.image_size) + " and " +
-             std::to_string(c.patch) + ".");
-  demand(c.heads > 0 && c.width > 0 && c.width % c.heads == 0, "the width must be a multiple of the heads; got " +
-                                                                   std::to_string(c.width) + " and " +
-                                                                   std::to_string(c.heads) + ".");
-  demand(c.depth > 0, "the depth must be at least 1; got " + std::to_string(c.depth) + ".");
+  // Far beyond any model there is; they keep every product of extents within 63 bits, whatever a file says.
+  const auto within = [&demand](const std::string& what, std::int64_t got, std::int64_t least, std::int64_t most) {
+    demand(got >= least && got <= most, "the " + what + " must lie in " + std::to_string(least) + " .. " +
+                                            std::to_string(most) + "; got " + std::to_string(got) + ".");
+  };
+  within("image size", c.image_size, 1, 4096);
+  within("width", c.width, 1, 65536);
+  within("depth", c.depth, 1, 1024);
+  within("embedding", c.embedding, 0, 65536);
+  demand(c.patch > 0 && c.image_size % c.patch == 0, "the image size must be a multiple of the patch; got " +
+                                                         std::to_string(c.image_size) + " and " +
+                                                         std::to_string(c.patch) + ".");
+  demand(c.heads > 0 && c.width % c.heads == 0, "the width must be a multiple of the heads; got " +
+                                                    std::to_string(c.width) + " and " + std::to_string(c.heads) + ".");
   demand(c.mlp_ratio > 0.0 && c.mlp_ratio <= 64.0,
          "the MLP ratio must lie in (0, 64]; got " + std::to_string(c.mlp_ratio) + ".");
-  // Far beyond any model there is; they keep every product of extents within 63 bits, whatever a file says.
-  demand(c.image_size <= 4096 && c.width <= 65536 && c.depth <= 1024 && c.embedding <= 65536,
-         "needs an image size up to 4096, a width and an embedding up to 65536 and a depth up to 1024.");
-  demand(c.embedding >= 0, "the embedding must not be negative; got " + std::to_string(c.embedding) + ".");
 }
 
 }  // namespace

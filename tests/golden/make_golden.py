@@ -1,6 +1,7 @@
 """Write the reference values that the C++ tests compare against, in f64, as safetensors files.
 
     vit_reference.safetensors   f(x; θ0), J τ and Jᵀ u of the ViT in vit.py; a variant's output
+    loss_gradients.safetensors  loss and gradient at θ0 + 0.1 τ, of the ordinary and the linearised model
     linear_run.safetensors      50 steps of linearised fine-tuning, by backpropagation through jvp
     standard_run.safetensors    the first 20 of these steps with the ordinary model instead
 
@@ -16,7 +17,7 @@ Every input follows from a formula, so a test may generate it or read it:
     offset          1 for layer norm weights, 0 otherwise
     seeds           theta0 1, tau 2 (offset 0), u 3 (scale 1), variant.theta0 4, head 5 (scale 1)
     image value     at flat index i of the [B, 3, 8, 8] batch of step s:
-                    sin(0.37·i + 1.3·s + 0.11·(i mod 7));  vit_reference uses s = 0
+                    sin(0.37·i + 1.3·s + 0.11·(i mod 7));  the first two files use s = 0
     label           labels[b] = (b·b + s) mod 4
 
 A training step: lr(s) is set, then gradient, clip to global norm 1, AdamW with decoupled decay of θ.
@@ -181,7 +182,7 @@ def train(model: Model, theta0: Params, head: Tensor, steps: int) -> tuple[Tenso
     return torch.tensor(losses, dtype=torch.float64), torch.tensor(norms, dtype=torch.float64), path
 
 
-# --- the three files -----------------------------------------------------------------------------
+# --- the four files ------------------------------------------------------------------------------
 
 
 def with_prefix(prefix: str, params: Params) -> Params:
@@ -242,6 +243,20 @@ def vit_reference() -> Params:
         "jvp": j_tau,
         "variant.output": variant_output,
     }
+
+
+def loss_gradients() -> Params:
+    """Tensors of loss_gradients.safetensors. At θ ≠ θ0, where the two models differ."""
+    theta0, tau = make_params(SEED_THETA0, CONFIG), make_params(SEED_TAU, CONFIG, tangent=True)
+    head = HEAD_SCALE * normal_tensor(SEED_HEAD, (K, CONFIG.output_width))
+    tensors = {}
+    for name, model in (("standard", ordinary), ("linear", linearised(theta0))):
+        theta = {key: (theta0[key] + 0.1 * tau[key]).requires_grad_() for key in theta0}
+        loss, grads = gradient(model, theta, head, 0)
+        print(f"  {name} loss {loss:.15g}")
+        tensors |= {f"{name}.loss": torch.tensor(loss, dtype=torch.float64)}
+        tensors |= with_prefix(f"{name}.grad", grads)
+    return tensors
 
 
 def gradient_by_vjp(theta0: Params, theta: Params, head: Tensor, step: int) -> Params:
@@ -320,6 +335,11 @@ def main() -> None:
         folder / "vit_reference.safetensors",
         vit_reference(),
         "ViT: output f(x; theta0), jvp = J tau, vjp = J^T u; variant: no ln_pre, no proj, erf GELU.",
+    )
+    save(
+        folder / "loss_gradients.safetensors",
+        loss_gradients(),
+        "Loss of step 0 and its gradient at theta0 + 0.1 tau, of f and of f linearised at theta0.",
     )
     run = linear_run()
     describe_run(run)

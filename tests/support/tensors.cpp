@@ -61,13 +61,16 @@ std::vector<double> values_of(const Tensor& tensor) {
   return {dense.data<double>(), dense.data<double>() + dense.numel()};
 }
 
-void check_close(const Tensor& a, const Tensor& b, double tolerance, const std::string& what) {
+namespace {
+
+// |a − b| <= tolerance·(floor + max|b|) everywhere.
+void check_within(const Tensor& a, const Tensor& b, double tolerance, double floor, const std::string& what) {
   BOOST_REQUIRE_MESSAGE(a.shape() == b.shape(),
                         what << ": shapes differ, " << to_string(a.shape()) << " and " << to_string(b.shape()));
   const std::vector<double> left = values_of(a);
   const std::vector<double> right = values_of(b);
-  double largest = 0.0;
-  for (const double value : right) largest = std::max(largest, std::abs(value));
+  double largest = floor;
+  for (const double value : right) largest = std::max(largest, floor + std::abs(value));
   std::size_t worst = 0;
   double difference = -1.0;
   for (std::size_t i = 0; i < left.size(); ++i) {
@@ -78,10 +81,20 @@ void check_close(const Tensor& a, const Tensor& b, double tolerance, const std::
       if (std::isnan(d)) break;
     }
   }
-  BOOST_CHECK_MESSAGE(left.empty() || difference <= tolerance * (1.0 + largest),
+  BOOST_CHECK_MESSAGE(left.empty() || difference <= tolerance * largest,
                       what << ": worst at element " << worst << " of " << to_string(a.shape()) << ": "
                            << (left.empty() ? 0 : left[worst]) << " against " << (right.empty() ? 0 : right[worst])
-                           << ", difference " << difference << ", tolerance " << tolerance * (1.0 + largest));
+                           << ", difference " << difference << ", tolerance " << tolerance * largest);
+}
+
+}  // namespace
+
+void check_close(const Tensor& a, const Tensor& b, double tolerance, const std::string& what) {
+  check_within(a, b, tolerance, 1.0, what);
+}
+
+void check_relative(const Tensor& a, const Tensor& b, double tolerance, const std::string& what) {
+  check_within(a, b, tolerance, 0.0, what);
 }
 
 void check_same_bits(const Tensor& a, const Tensor& b, const std::string& what) {

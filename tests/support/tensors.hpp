@@ -27,6 +27,8 @@ std::vector<double> values_of(const engine::Tensor& tensor);  // row-major
 // Fails the test with the worst position, both values and the shape unless |a − b| <= tolerance·(1 + max|b|)
 // everywhere.
 void check_close(const engine::Tensor& a, const engine::Tensor& b, double tolerance, const std::string& what);
+// The same with |a − b| <= tolerance·max|b|, for tensors whose size is far from 1.
+void check_relative(const engine::Tensor& a, const engine::Tensor& b, double tolerance, const std::string& what);
 void check_same_bits(const engine::Tensor& a, const engine::Tensor& b, const std::string& what);
 
 double inner(std::span<const engine::Tangent> a, std::span<const engine::Tangent> b);  // Σ a b, absent ones count 0
