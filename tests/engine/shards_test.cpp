@@ -1,11 +1,40 @@
 #include "engine/parallel/shards.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 using namespace engine;
+
+namespace {
+
+// While it lives, this process can map only so many bytes more.
+class RoomFor {
+ public:
+  explicit RoomFor(std::int64_t bytes) {
+    getrlimit(RLIMIT_AS, &old_);
+    std::int64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit tight{static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE) + bytes), old_.rlim_max};
+    setrlimit(RLIMIT_AS, &tight);
+  }
+  ~RoomFor() { setrlimit(RLIMIT_AS, &old_); }
+  RoomFor(const RoomFor&) = delete;
+  RoomFor& operator=(const RoomFor&) = delete;
+
+ private:
+  rlimit old_{};
+};
+
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(shards)
 
@@ -52,6 +81,27 @@ BOOST_AUTO_TEST_CASE(the_lowest_failure_is_thrown_and_the_pool_lives_on) {
     BOOST_CHECK_EQUAL(after, 4);
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow memory has no such limit
+BOOST_AUTO_TEST_CASE(a_system_that_refuses_threads_is_named_and_those_it_gave_are_stopped) {
+  const auto running = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  const auto before = running();
+  {
+    const RoomFor limit(std::int64_t{40} << 20);  // a stack takes 8 MB unless the system says otherwise
+    BOOST_CHECK_EXCEPTION(ShardPool(64), std::runtime_error, [](const std::runtime_error& error) {
+      const std::string message = error.what();
+      BOOST_TEST_MESSAGE(message);
+      return message.starts_with("[threads] the system gave only ") &&
+             message.find(" of 64 threads: Resource temporarily unavailable; ask for fewer.") != std::string::npos;
+    });
+  }
+  BOOST_CHECK_EQUAL(running(), before);
+  BOOST_CHECK_EQUAL(ShardPool(5).threads(), 5);
+}
+#endif
 
 BOOST_AUTO_TEST_CASE(ranges_cover_the_batch) {
   BOOST_CHECK_EQUAL(shard_count(10, 4), 3);

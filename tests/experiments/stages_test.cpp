@@ -8,6 +8,7 @@
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/pretraining.hpp"
 #include "nn/checkpoint.hpp"
+#include "tests/experiments/idx_set.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tensors.hpp"
 
@@ -96,6 +97,26 @@ BOOST_AUTO_TEST_CASE(cached_features_equal_a_new_pass_at_every_alpha) {
   tests::check_same_bits(cached.at(0.0, 0).values, cached.primal, "features at alpha 0");
   tests::check_same_bits(cached.primal, features(vit.model(), model.theta0(), *task.test, context.shards()).values,
                          "primal and plain features");
+}
+
+BOOST_AUTO_TEST_CASE(each_real_set_is_styled_by_a_random_stream_of_its_own) {
+  const TemporaryDirectory folder;
+  tests::write_idx_set(folder.path() / "first", 0);
+  tests::write_idx_set(folder.path() / "second", 0);  // the same pictures
+  Recipe recipe = tiny();
+  recipe.pretrain.images_per_domain = 100;  // of 80 pictures: the first 20 are used twice
+  engine::ShardPool pool(2);
+  const auto image = [&](const std::string& set, std::uint64_t seed, std::int64_t index) {
+    const DatasetPtr web = load_web(find_source(set, folder.path()), recipe, seed, pool);
+    std::vector<float> chw(static_cast<std::size_t>(3 * web->image_size() * web->image_size()));
+    web->read_image(index, chw);
+    return chw;
+  };
+  const std::vector<float> styled = image("first", 1, 0);
+  BOOST_CHECK(styled == image("first", 1, 0));
+  BOOST_CHECK(styled != image("first", 2, 0));
+  BOOST_CHECK(styled != image("first", 1, 80));  // the same picture again
+  BOOST_CHECK(styled != image("second", 1, 0));
 }
 
 BOOST_AUTO_TEST_CASE(alpha_runs_from_zero_to_one_in_twenty_steps) {

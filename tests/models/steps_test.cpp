@@ -165,15 +165,19 @@ BOOST_AUTO_TEST_CASE(steps_after_the_first_take_nothing_from_the_system) {
 }
 
 BOOST_AUTO_TEST_CASE(any_number_of_threads_gives_the_same_bits) {
-  const Setup setup(DType::f32, {.image_size = 16, .patch = 8, .width = 24, .depth = 2, .heads = 2, .embedding = 16},
-                    23);
-  for (const bool tangent : {false, true}) {
-    const nn::StepResult one = setup.step(tangent, setup.theta, 1);
-    for (const int threads : {2, 5}) {
-      const nn::StepResult several = setup.step(tangent, setup.theta, threads);
-      BOOST_CHECK_EQUAL(one.loss, several.loss);
-      tests::check_same_bits(one.gradient.flat(), several.gradient.flat(),
-                             "gradient on " + std::to_string(threads) + " threads");
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const Setup setup(dtype, {.image_size = 16, .patch = 8, .width = 24, .depth = 2, .heads = 2, .embedding = 16}, 23);
+    for (const bool tangent : {false, true}) {
+      for (const std::int64_t shard : {1, 3, 4, 7, 23}) {  // the last of them is of 1, 2, 3, 2 and 23 images
+        const nn::StepResult one = setup.step(tangent, setup.theta, 1, shard);
+        for (const int threads : {2, 5}) {
+          const nn::StepResult several = setup.step(tangent, setup.theta, threads, shard);
+          BOOST_CHECK_EQUAL(one.loss, several.loss);
+          tests::check_same_bits(
+              one.gradient.flat(), several.gradient.flat(),
+              "gradient of shards of " + std::to_string(shard) + " on " + std::to_string(threads) + " threads");
+        }
+      }
     }
   }
 }
@@ -194,6 +198,19 @@ BOOST_AUTO_TEST_CASE(contrastive_gradients_equal_differences_of_the_loss) {
                            models::contrastive_loss(features, texts, captions, 1.0 - h).loss) /
                           (2 * h);
   BOOST_CHECK_SMALL(at.logit_scale_bar - by_scale, 2e-3);
+}
+
+BOOST_AUTO_TEST_CASE(captions_that_do_not_exist_are_named) {
+  const Tensor features = Tensor::full({2, 3}, 1.0);
+  const Tensor texts = Tensor::full({4, 3}, 1.0);
+  for (const std::int64_t missing : {-1, 4}) {
+    const std::vector<std::int64_t> captions{3, missing};
+    BOOST_CHECK_EXCEPTION(models::contrastive_loss(features, texts, captions, 1.0), std::invalid_argument,
+                          [&](const std::invalid_argument& error) {
+                            return error.what() ==
+                                   "[contrastive_loss] needs captions in 0 .. 3; got " + std::to_string(missing) + ".";
+                          });
+  }
 }
 
 BOOST_AUTO_TEST_CASE(contrastive_loss_of_one_caption_each_is_the_symmetric_cross_entropy) {

@@ -1,10 +1,13 @@
 // Word vectors and the heads made from them.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
+#include <stdexcept>
 
 #include "engine/ops/ops.hpp"
 #include "models/word_vectors.hpp"
 #include "models/zero_shot_head.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/support/tensors.hpp"
 
 using engine::Tensor;
@@ -34,6 +37,23 @@ BOOST_AUTO_TEST_CASE(a_head_prefers_the_class_whose_words_point_its_way) {
   const Tensor logits = head.logits(engine::scale(features, 7.0)).tensor();
   tests::check_close(logits, head.logits(features).tensor(), 1e-6, "logits of longer features");
   for (const double logit : tests::values_of(logits)) BOOST_CHECK_LE(std::abs(logit), 10.001);
+}
+
+BOOST_AUTO_TEST_CASE(scores_that_are_not_finite_are_no_prediction) {
+  const models::WordVectors words(8);
+  const models::ZeroShotHead head(words, {{"digit one"}, {"digit two"}}, 10.0);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values(24, 1.0F);
+    values[13] = bad;  // in row 1
+    tests::check_error(
+        [&] {
+          head.predict(Tensor::from<float>(values, {3, 8}));
+        },
+        "[zero_shot_head] ", "the scores of row 1 are not finite; the weights are damaged or training diverged.");
+  }
+  BOOST_CHECK_EXCEPTION(
+      models::accuracy(head, Tensor::zeros({0, 8}), Tensor::zeros({0}, engine::DType::i64)), std::invalid_argument,
+      [](const auto& error) { return std::string(error.what()) == "[accuracy] needs at least one row."; });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
