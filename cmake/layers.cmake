@@ -37,6 +37,7 @@ function(add_include_root target layer)
   endif()
   add_library(${target}_headers INTERFACE)
   target_include_directories(${target}_headers INTERFACE ${root})
+  target_compile_features(${target}_headers INTERFACE cxx_std_20)  # for projects around this one
 endfunction()
 
 function(add_layer name)
