@@ -28,6 +28,10 @@ engine::Var Linear::with_activation(const Params& p, const engine::Var& x, engin
   return engine::linear_activation(x, p[weight_], p[bias_], g);
 }
 
+engine::Var Linear::added_to(const Params& p, const engine::Var& x, const engine::Var& residual) const {
+  return engine::linear_add(x, p[weight_], p[bias_], residual);
+}
+
 LayerNorm::LayerNorm(const Scope& scope, std::int64_t channels)
     : weight_(scope.add("weight", {channels}, Init::ones())), bias_(scope.add("bias", {channels}, Init::zeros())) {}
 
@@ -45,7 +49,9 @@ engine::Var Attention::heads(const Params& p, const engine::Var& x) const {
   return engine::attention(engine::linear(x, p[in_weight_], p[in_bias_]), heads_);
 }
 
-engine::Var Attention::projection(const Params& p, const engine::Var& y) const { return out_(p, y); }
+engine::Var Attention::added_to(const Params& p, const engine::Var& heads, const engine::Var& x) const {
+  return out_.added_to(p, heads, x);
+}
 
 Block::Block(const Scope& scope, const TransformerConfig& config)
     : ln_1_(scope.child("ln_1"), config.width),
@@ -58,16 +64,16 @@ Block::Block(const Scope& scope, const TransformerConfig& config)
       activation_(config.activation) {}
 
 engine::Var Block::operator()(const Params& p, const engine::Var& x) const {
-  return mlp(p, engine::add(x, attention_.projection(p, attention_.heads(p, ln_1_(p, x)))));
+  return mlp(p, attention_.added_to(p, attention_.heads(p, ln_1_(p, x)), x));
 }
 
 engine::Var Block::first_token(const Params& p, const engine::Var& x) const {
   const engine::Var found = engine::slice(attention_.heads(p, ln_1_(p, x)), 1, 0, 1);
-  return mlp(p, engine::add(engine::slice(x, 1, 0, 1), attention_.projection(p, found)));
+  return mlp(p, attention_.added_to(p, found, engine::slice(x, 1, 0, 1)));
 }
 
 engine::Var Block::mlp(const Params& p, const engine::Var& x) const {
-  return engine::add(x, projection_(p, fc_.with_activation(p, ln_2_(p, x), activation_)));
+  return projection_.added_to(p, fc_.with_activation(p, ln_2_(p, x), activation_), x);
 }
 
 Transformer::Transformer(const Scope& scope, const TransformerConfig& config) {

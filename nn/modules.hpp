@@ -17,6 +17,8 @@ class Linear {  // [..., in] -> [..., out]: x Wᵀ + b
   Linear(const Scope& scope, std::int64_t in, std::int64_t out, Init weight);
   engine::Var operator()(const Params& p, const engine::Var& x) const;
   engine::Var with_activation(const Params& p, const engine::Var& x, engine::Activation g) const;  // g(x Wᵀ + b)
+  engine::Var added_to(const Params& p, const engine::Var& x,
+                       const engine::Var& residual) const;  // residual + x Wᵀ + b
 
  private:
   ParamId weight_;  // [out, in]
@@ -44,8 +46,9 @@ struct TransformerConfig {
 class Attention {  // every token sees every other
  public:
   Attention(const Scope& scope, const TransformerConfig& config);
-  engine::Var heads(const Params& p, const engine::Var& x) const;       // [B, T, C] -> [B, T, C], what each head found
-  engine::Var projection(const Params& p, const engine::Var& y) const;  // [..., C] -> [..., C], the heads mixed
+  engine::Var heads(const Params& p, const engine::Var& x) const;  // [B, T, C] -> [B, T, C], what each head found
+  // [..., C] -> [..., C]: x + the heads mixed
+  engine::Var added_to(const Params& p, const engine::Var& heads, const engine::Var& x) const;
 
  private:
   ParamId in_weight_;  // [3C, C]: rows of q, then k, then v

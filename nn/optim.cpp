@@ -3,17 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
+#include <vector>
+
+#include "engine/autodiff/inspect.hpp"
 
 namespace nn {
 namespace {
 
+constexpr std::int64_t kBlock = 1 << 16;  // parameters that one thread works on at a time
+
 struct Coefficients {
-  double decay, beta1, beta2, step_size, second_correction, eps;
+  double gradient_scale, decay, beta1, beta2, step_size, second_correction, eps;
 };
 
 template <class T>
 void adamw_loop(T* __restrict theta, T* __restrict m, T* __restrict v, const T* __restrict gradient, std::int64_t count,
                 const Coefficients& c) {
+  const T scale = static_cast<T>(c.gradient_scale);
   const T decay = static_cast<T>(c.decay);
   const T beta1 = static_cast<T>(c.beta1);
   const T beta2 = static_cast<T>(c.beta2);
@@ -22,11 +29,19 @@ void adamw_loop(T* __restrict theta, T* __restrict m, T* __restrict v, const T* 
   const T eps = static_cast<T>(c.eps);
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
-    const T g = gradient[i];
+    const T g = scale * gradient[i];
     m[i] = beta1 * m[i] + (T(1) - beta1) * g;
     v[i] = beta2 * v[i] + (T(1) - beta2) * g * g;
     theta[i] = decay * theta[i] - step_size * m[i] / (std::sqrt(v[i]) * second + eps);
   }
+}
+
+template <class T>
+double sum_of_squares(const T* x, std::int64_t count) {
+  double total = 0.0;
+#pragma omp simd reduction(+ : total)
+  for (std::int64_t i = 0; i < count; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return total;
 }
 
 }  // namespace
@@ -34,25 +49,31 @@ void adamw_loop(T* __restrict theta, T* __restrict m, T* __restrict v, const T* 
 AdamW::AdamW(std::shared_ptr<const Layout> layout, AdamWOptions options, engine::DType dtype)
     : options_(options), m_(layout, dtype), v_(layout, dtype) {}
 
-void AdamW::step(ParamTree& theta, const ParamTree& gradient, double lr_scale) {
+void AdamW::step(ParamTree& theta, const ParamTree& gradient, engine::ShardPool& pool, double lr_scale,
+                 double gradient_scale) {
   require_one_layout("adamw", theta, m_);
   require_one_layout("adamw", gradient, m_);
+  const engine::Timed timed("adamw");
   ++steps_;
   const double lr = options_.lr * lr_scale;
   const double t = static_cast<double>(steps_);
-  const Coefficients c{1.0 - lr * options_.weight_decay,
-                       options_.beta1,
-                       options_.beta2,
-                       lr / (1.0 - std::pow(options_.beta1, t)),
-                       1.0 / std::sqrt(1.0 - std::pow(options_.beta2, t)),
-                       options_.eps};
-  const std::int64_t count = theta.layout().numel();
+  const Coefficients c{
+      gradient_scale, 1.0 - lr * options_.weight_decay,         options_.beta1,
+      options_.beta2, lr / (1.0 - std::pow(options_.beta1, t)), 1.0 / std::sqrt(1.0 - std::pow(options_.beta2, t)),
+      options_.eps};
+  const auto update = [&]<class T>(T* values, T* m, T* v, const T* g) {
+    const std::int64_t count = theta.layout().numel();
+    pool.run(engine::shard_count(count, kBlock), [&](std::int64_t block) {
+      const auto [begin, end] = engine::shard_range(block, count, kBlock);
+      adamw_loop(values + begin, m + begin, v + begin, g + begin, end - begin, c);
+    });
+  };
   if (theta.dtype() == engine::DType::f32) {
-    adamw_loop(theta.writable().data<float>(), m_.writable().data<float>(), v_.writable().data<float>(),
-               gradient.flat().data<float>(), count, c);
+    update(theta.writable().data<float>(), m_.writable().data<float>(), v_.writable().data<float>(),
+           gradient.flat().data<float>());
   } else {
-    adamw_loop(theta.writable().data<double>(), m_.writable().data<double>(), v_.writable().data<double>(),
-               gradient.flat().data<double>(), count, c);
+    update(theta.writable().data<double>(), m_.writable().data<double>(), v_.writable().data<double>(),
+           gradient.flat().data<double>());
   }
 }
 
@@ -64,11 +85,19 @@ void AdamW::restore(ParamTree first_moment, ParamTree second_moment, std::int64_
   steps_ = steps;
 }
 
-double clip_norm(ParamTree& gradient, double max_norm) {
-  const double length = norm(gradient);
-  const double factor = max_norm / (length + 1e-6);
-  if (factor < 1.0) gradient *= factor;
-  return length;
+Clip clip_norm(const ParamTree& gradient, double max_norm, engine::ShardPool& pool) {
+  const engine::Timed timed("clip_norm");
+  const std::int64_t count = gradient.layout().numel();
+  std::vector<double> squares(static_cast<std::size_t>(engine::shard_count(count, kBlock)));
+  pool.run(std::ssize(squares), [&](std::int64_t block) {
+    const auto [begin, end] = engine::shard_range(block, count, kBlock);
+    const engine::Tensor part = gradient.flat().slice(0, begin, end);
+    squares[static_cast<std::size_t>(block)] = part.dtype() == engine::DType::f32
+                                                   ? sum_of_squares(part.data<float>(), end - begin)
+                                                   : sum_of_squares(part.data<double>(), end - begin);
+  });
+  const double norm = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  return {norm, std::min(1.0, max_norm / (norm + 1e-6))};
 }
 
 double cosine_schedule(std::int64_t step, std::int64_t warmup, std::int64_t total) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "engine/parallel/shards.hpp"
 #include "nn/params.hpp"
 
 namespace nn {
@@ -22,8 +23,10 @@ struct AdamWOptions {
 class AdamW {
  public:
   AdamW(std::shared_ptr<const Layout> layout, AdamWOptions options, engine::DType dtype = engine::DType::f32);
-  // Throws ShapeError if a tree is of another model or element type.
-  void step(ParamTree& theta, const ParamTree& gradient, double lr_scale = 1.0);
+  // With factors on the learning rate and on the gradient (clip_norm). Throws ShapeError if a tree is of another model or
+  // element type.
+  void step(ParamTree& theta, const ParamTree& gradient, engine::ShardPool& pool, double lr_scale = 1.0,
+            double gradient_scale = 1.0);
 
   // The state, for checkpoints.
   const ParamTree& first_moment() const noexcept { return m_; }
@@ -38,8 +41,14 @@ class AdamW {
   std::int64_t steps_ = 0;
 };
 
-// Scales the gradient to at most max_norm, by max_norm / (norm + 1e-6) as PyTorch does; returns the norm it had.
-double clip_norm(ParamTree& gradient, double max_norm);
+// What brings a gradient to a norm of at most max_norm: the factor min(1, max_norm / (norm + 1e-6)), as PyTorch has it. It is
+// handed to the optimizer, which reads the gradient anyway. The norm is summed in f64, in blocks whose order does not depend
+// on the threads.
+struct Clip {
+  double norm;
+  double factor;
+};
+Clip clip_norm(const ParamTree& gradient, double max_norm, engine::ShardPool& pool);
 
 // The factor on the learning rate at step 0 .. total − 1: linear up over `warmup` steps, (step + 1)/warmup, then half a
 // cosine to 0.

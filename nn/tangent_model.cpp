@@ -1,7 +1,5 @@
 #include "nn/tangent_model.hpp"
 
-#include <algorithm>
-
 #include "engine/autodiff/transforms.hpp"
 #include "engine/tensor/errors.hpp"
 
@@ -42,24 +40,39 @@ Tensor TangentRecording::push(const ParamTree& v) const {
   return y_dot.has_value() ? y_dot->tensor() : Tensor::zeros(primal().shape(), primal().dtype());
 }
 
-ParamTree TangentRecording::pull(const Tensor& u) const& { return gather(record_.pull(Tangents{u})); }
-
-ParamTree TangentRecording::pull(const Tensor& u) && { return gather(std::move(record_).pull(Tangents{u})); }
-
-ParamTree TangentRecording::gather(const Tangents& x_bar) const {
-  ParamTree gradient(layout_, primal().dtype());
-  const engine::MutableTensor flat = gradient.writable();
-  for (std::size_t i = 0; i < x_bar.size(); ++i) {
-    if (!x_bar[i].has_value()) continue;
-    const Tensor dense = x_bar[i]->tensor().contiguous();
-    const std::int64_t offset = layout_->entries()[i].offset;
-    if (dense.dtype() == engine::DType::f32) {
-      std::copy_n(dense.data<float>(), dense.numel(), flat.data<float>() + offset);
-    } else {
-      std::copy_n(dense.data<double>(), dense.numel(), flat.data<double>() + offset);
-    }
+GradientSum::GradientSum(std::shared_ptr<const Layout> layout, engine::DType dtype)
+    : layout_(std::move(layout)), flat_(Tensor::empty({layout_->numel()}, dtype)) {
+  const engine::MutableTensor flat = flat_.writable();
+  for (const Layout::Entry& entry : layout_->entries()) {
+    parts_.push_back({flat.slice(0, entry.offset, entry.offset + entry.shape.numel()).reshape(entry.shape)});
   }
-  return gradient;
+}
+
+ParamTree GradientSum::finished() && {
+  for (engine::CotangentSum& part : parts_) {
+    if (part.empty) add_to(part, Tensor::zeros({}, flat_.dtype()).broadcast_to(part.values.shape()));
+  }
+  return {layout_, std::move(flat_)};
+}
+
+ParamTree TangentRecording::pull(const Tensor& u) const& {
+  GradientSum sum(layout_, primal().dtype());
+  const Tangents x_bar = record_.pull(Tangents{u});
+  for (std::size_t i = 0; i < x_bar.size(); ++i) {
+    if (x_bar[i].has_value()) add_to(sum.parts_[i], x_bar[i]->tensor());
+  }
+  return std::move(sum).finished();
+}
+
+ParamTree TangentRecording::pull(const Tensor& u) && {
+  GradientSum sum(layout_, primal().dtype());
+  std::move(*this).pull_into(u, sum);
+  return std::move(sum).finished();
+}
+
+void TangentRecording::pull_into(const Tensor& u, GradientSum& sum) && {
+  if (sum.layout_ != layout_) throw engine::ShapeError("[pull_into] the sum belongs to another model.");
+  std::move(record_).pull_into(Tangents{u}, sum.parts_);
 }
 
 StreamOutput stream(const Model& f, const ParamTree& theta0, const Tensor& input,

@@ -7,9 +7,52 @@
 
 #include "engine/autodiff/check_tangent.hpp"
 #include "engine/autodiff/trace.hpp"
+#include "engine/autodiff/watch.hpp"
 #include "engine/tensor/errors.hpp"
 
 namespace engine {
+namespace {
+
+// The sums one pullback is offered: those the caller keeps, and cotangents collected so far that nobody else reads.
+class OfferedSums {
+ public:
+  OfferedSums(const Wanted& wanted, Tangents& cotangents) : wanted_(wanted), cotangents_(cotangents) {
+    taken_.reserve(wanted.size());  // `wanted_` points into it
+  }
+  const Wanted& wanted() const noexcept { return wanted_; }
+
+  void offer(std::size_t input, CotangentSum* sum) { wanted_.offer(input, sum); }
+
+  void offer_collected(std::size_t input, std::size_t slot) {
+    Tangent& collected = cotangents_[slot];
+    if (!collected.has_value() || !collected->is_plain()) return;
+    Tensor values = collected->tensor();
+    collected.reset();
+    if (values.is_shared() || !values.is_contiguous()) {
+      collected = std::move(values);
+      return;
+    }
+    const MutableTensor target = values.writable();
+    taken_.push_back({slot, std::move(values), {target, false}});
+    wanted_.offer(input, &taken_.back().sum);
+  }
+
+  void put_back() {
+    for (Taken& taken : taken_) cotangents_[taken.slot] = std::move(taken.values);
+  }
+
+ private:
+  struct Taken {
+    std::size_t slot;
+    Tensor values;
+    CotangentSum sum;
+  };
+  Wanted wanted_;
+  Tangents& cotangents_;
+  std::vector<Taken> taken_;
+};
+
+}  // namespace
 
 // Evaluates each op on what its arguments wrap and notes the equation.
 class RecordTrace final : public Trace {
@@ -31,7 +74,7 @@ class RecordTrace final : public Trace {
     Vars primals;
     for (const Var& value : x) primals.push_back(lower(value));
     if (op->is_fused() && !all_plain(primals)) return op->decompose(x);
-    Evaluation evaluation = op->forward(primals, Save::yes);
+    Evaluation evaluation = evaluate(op, primals, Save::yes);
     Linearization::Equation equation{op, std::move(evaluation.residuals), {}, {}, {}, Wanted(x.size())};
     for (std::size_t i = 0; i < x.size(); ++i) {
       equation.inputs.push_back(slot_of(x[i]));
@@ -109,14 +152,20 @@ Tangents Linearization::push(TangentSpan x_dot) const {
   return y_dot;
 }
 
-Tangents Linearization::sweep_back(TangentSpan y_bar, const std::function<void(std::size_t)>& passed) const {
+Tangents Linearization::sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_bar,
+                                   const std::function<void(std::size_t)>& passed) const {
   check_not_spent();
   check_count("pull", y_bar.size(), outputs_.size(), "output");
   Tangents cotangents(slots_.size());
-  const auto accumulate = [&cotangents](Slot slot, const Tangent& bar) {
+  const auto sum_of = [x_bar](Slot slot) -> CotangentSum* {
+    const std::size_t position = static_cast<std::size_t>(slot);
+    return slot != kConstant && position < x_bar.size() ? &x_bar[position] : nullptr;
+  };
+  const auto accumulate = [&](Slot slot, const Tangent& bar) {
     if (slot == kConstant || !bar.has_value()) return;
-    Tangent& sum = cotangents[static_cast<std::size_t>(slot)];
-    sum = sum.has_value() ? add(*sum, *bar) : bar;
+    if (CotangentSum* sum = sum_of(slot)) return add_to(*sum, bar->tensor());
+    Tangent& total = cotangents[static_cast<std::size_t>(slot)];
+    total = total.has_value() ? add(*total, *bar) : bar;
   };
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     check_tangent("pull", y_bar[i], primals_[i].shape(), primals_[i].dtype(), i);
@@ -128,7 +177,19 @@ Tangents Linearization::sweep_back(TangentSpan y_bar, const std::function<void(s
     for (const Slot slot : equation.outputs)
       out.push_back(std::exchange(cotangents[static_cast<std::size_t>(slot)], std::nullopt));
     if (any_present(out)) {
-      const Tangents in = apply_pullback(equation.op, equation.residuals, out, equation.wanted);
+      OfferedSums offered(equation.wanted, cotangents);
+      if (all_plain(out) && !checks_finite()) {
+        for (std::size_t i = 0; i < equation.inputs.size(); ++i) {
+          const Slot slot = equation.inputs[i];
+          if (CotangentSum* sum = sum_of(slot)) {
+            offered.offer(i, sum);
+          } else if (slot != kConstant) {
+            offered.offer_collected(i, static_cast<std::size_t>(slot));
+          }
+        }
+      }
+      const Tangents in = apply_pullback(equation.op, equation.residuals, out, offered.wanted());
+      offered.put_back();
       for (std::size_t i = 0; i < in.size(); ++i) accumulate(equation.inputs[i], in[i]);
     }
     passed(e);
@@ -138,14 +199,32 @@ Tangents Linearization::sweep_back(TangentSpan y_bar, const std::function<void(s
 }
 
 Tangents Linearization::pull(TangentSpan y_bar) const& {
-  return sweep_back(y_bar, [](std::size_t) {});
+  return sweep_back(y_bar, {}, [](std::size_t) {});
 }
 
 Tangents Linearization::pull(TangentSpan y_bar) && {
-  Tangents x_bar = sweep_back(y_bar, [this](std::size_t e) { equations_[e].residuals.clear(); });
+  Tangents x_bar = sweep_back(y_bar, {}, [this](std::size_t e) { equations_[e].residuals.clear(); });
   equations_.clear();
   spent_ = true;
   return x_bar;
+}
+
+void Linearization::pull_into(TangentSpan y_bar, std::span<CotangentSum> x_bar) && {
+  check_count("pull_into", x_bar.size(), inputs_, "input");
+  for (std::size_t i = 0; i < inputs_; ++i) {
+    if (x_bar[i].values.shape() != slots_[i].shape || x_bar[i].values.dtype() != slots_[i].dtype)
+      throw ShapeError("[pull_into] needs for input " + std::to_string(i) + " a sum " +
+                       engine::to_string(slots_[i].shape) + "; got " + engine::to_string(x_bar[i].values.shape()) +
+                       ".");
+  }
+  const auto require_plain = [](bool plain) {
+    if (!plain) throw std::logic_error("[pull_into] cannot add followed values; use pull inside another transform.");
+  };
+  require_plain(all_plain(y_bar));
+  for (const Equation& equation : equations_) require_plain(all_plain(equation.residuals));
+  sweep_back(y_bar, x_bar, [this](std::size_t e) { equations_[e].residuals.clear(); });
+  equations_.clear();
+  spent_ = true;
 }
 
 std::int64_t Linearization::residual_bytes() const {

@@ -29,6 +29,10 @@ class Linearization {
   Tangents pull(TangentSpan y_bar) const&;
   Tangents pull(TangentSpan y_bar) &&;  // the last use: frees each residual as the sweep passes it
 
+  // The last use, added to sums the caller keeps, one per input: a batch's gradient grows slice by slice where it stands.
+  // The rules must see plain values only: not for a recording inside another transform (throws std::logic_error).
+  void pull_into(TangentSpan y_bar, std::span<CotangentSum> x_bar) &&;
+
   std::int64_t residual_bytes() const;  // storage held by the residuals, each block counted once
   std::string to_string() const;        // one line per equation, for people
 
@@ -52,7 +56,8 @@ class Linearization {
   };
 
   void check_not_spent() const;
-  Tangents sweep_back(TangentSpan y_bar, const std::function<void(std::size_t)>& passed) const;
+  Tangents sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_bar,
+                      const std::function<void(std::size_t)>& passed) const;
 
   std::vector<Equation> equations_;
   Vars primals_;

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "engine/autodiff/watch.hpp"
+
 namespace engine {
 namespace {
 
@@ -80,8 +82,22 @@ Vars Primitive::decompose(VarSpan) const {
   throw std::logic_error("[" + std::string(name()) + "] an elementary op has no decomposition.");
 }
 
+Evaluation evaluate(const Op& op, VarSpan x, Save save) {
+  if (!is_watched()) return op->forward(x, save);
+  const Watch watch(*op, Rule::forward);
+  Evaluation evaluation = op->forward(x, save);
+  watch.check(Tangents(x.begin(), x.end()), Tangents(evaluation.outputs.begin(), evaluation.outputs.end()));
+  return evaluation;
+}
+
 Tangents apply_pushforward(const Op& op, VarSpan r, TangentSpan x_dot) {
-  if (!op->is_fused() || all_plain(x_dot)) return op->pushforward(r, x_dot);
+  if (!op->is_fused() || all_plain(x_dot)) {
+    if (!is_watched()) return op->pushforward(r, x_dot);
+    const Watch watch(*op, Rule::push);
+    Tangents y_dot = op->pushforward(r, x_dot);
+    watch.check(x_dot, y_dot);
+    return y_dot;
+  }
   Wanted present(x_dot.size());
   for (std::size_t i = 0; i < x_dot.size(); ++i) {
     if (x_dot[i].has_value()) present.set(i);
@@ -91,7 +107,13 @@ Tangents apply_pushforward(const Op& op, VarSpan r, TangentSpan x_dot) {
 }
 
 Tangents apply_pullback(const Op& op, VarSpan r, TangentSpan y_bar, const Wanted& wanted) {
-  if (!op->is_fused() || all_plain(y_bar)) return op->pullback(r, y_bar, wanted);
+  if (!op->is_fused() || all_plain(y_bar)) {
+    if (!is_watched()) return op->pullback(r, y_bar, wanted);
+    const Watch watch(*op, Rule::pull);
+    Tangents x_bar = op->pullback(r, y_bar, wanted);
+    watch.check(y_bar, x_bar);
+    return x_bar;
+  }
   const Vars x_bar = apply_as_op(op, r, Direction::pull, y_bar, wanted);
   return place(Tangents(x_bar.begin(), x_bar.end()), wanted);
 }

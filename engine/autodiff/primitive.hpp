@@ -4,7 +4,7 @@
 //  1. forward is pure; with Save::no nothing is kept for the linear rules.
 //  2. pushforward and pullback are linear in their second argument and exact transposes of each other.
 //  3. An absent tangent is an exact zero; at least one is present.
-//  4. pullback returns nullopt where !wanted[i].
+//  4. pullback returns nullopt where !wanted[i], and where it has added the cotangent to a sum that `wanted` offers.
 //  5. Rules never write into their arguments.
 //  6. An elementary op writes its rules in ops, so that they can be differentiated again. A fused op may call kernels
 //     directly; it is given plain values only, and `decompose`, the same function in elementary ops, stands in for it
@@ -28,15 +28,29 @@ struct Evaluation {
 
 enum class Save : bool { no, yes };
 
-class Wanted {  // which inputs' cotangents a pullback is to compute
+// A sum of cotangents in the making: what comes next is written if it is empty yet, and added if it is not.
+struct CotangentSum {
+  MutableTensor values;
+  bool empty = true;
+};
+
+// Puts or adds x into the sum. Defined in engine/ops/arithmetic.cpp.
+void add_to(CotangentSum& sum, const Tensor& x);
+
+// Which inputs' cotangents a pullback is to compute. It may also offer the sum to which one is going to be added anyway: a
+// fused rule whose kernel can add takes it, which spares a pass over memory (of all weights, for a shard's gradient).
+class Wanted {
  public:
-  explicit Wanted(std::size_t inputs, bool all = false) : bits_(inputs, all) {}
+  explicit Wanted(std::size_t inputs, bool all = false) : bits_(inputs, all), sums_(inputs) {}
   void set(std::size_t input) { bits_[input] = true; }
   bool operator[](std::size_t input) const { return bits_[input]; }
   std::size_t size() const noexcept { return bits_.size(); }
+  void offer(std::size_t input, CotangentSum* sum) { sums_[input] = sum; }
+  CotangentSum* sum(std::size_t input) const { return sums_[input]; }  // null if none is offered
 
  private:
   std::vector<bool> bits_;
+  std::vector<CotangentSum*> sums_;
 };
 
 class Primitive : public std::enable_shared_from_this<Primitive> {
@@ -56,8 +70,9 @@ using Op = std::shared_ptr<const Primitive>;
 Vars dispatch(const Op& op, VarSpan x);
 Var call(const Op& op, std::initializer_list<Var> x);  // for ops with one output
 
-// The two linear rules for any tangents: a fused op's kernels cannot see a traced tangent, so its rule then becomes an
-// op of its own.
+// The three rules as the transforms call them. A fused op's kernels cannot see a traced tangent, so its linear rule then
+// becomes an op of its own.
+Evaluation evaluate(const Op& op, VarSpan x, Save save);
 Tangents apply_pushforward(const Op& op, VarSpan r, TangentSpan x_dot);
 Tangents apply_pullback(const Op& op, VarSpan r, TangentSpan y_bar, const Wanted& wanted);
 

@@ -63,7 +63,7 @@ Vars dispatch(const Op& op, VarSpan x) {
     Trace& trace = trace_of(*value.tracer(), op->name());
     if (innermost == nullptr || trace.level() > innermost->level()) innermost = &trace;
   }
-  return innermost != nullptr ? innermost->process(op, x) : op->forward(x, Save::no).outputs;
+  return innermost != nullptr ? innermost->process(op, x) : evaluate(op, x, Save::no).outputs;
 }
 
 Var call(const Op& op, std::initializer_list<Var> x) { return dispatch(op, std::span(x.begin(), x.size())).front(); }

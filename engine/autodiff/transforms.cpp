@@ -15,7 +15,7 @@ class StreamTrace final : public Trace {
     Vars primals;
     for (const Var& value : x) primals.push_back(lower(value));
     if (op->is_fused() && !all_plain(primals)) return op->decompose(x);
-    const Evaluation evaluation = op->forward(primals, Save::yes);
+    const Evaluation evaluation = evaluate(op, primals, Save::yes);
     std::vector<Tangents> y_dots(evaluation.outputs.size(), Tangents(directions_));
     for (std::size_t k = 0; k < directions_; ++k) {
       Tangents x_dot;

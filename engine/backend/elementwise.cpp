@@ -112,6 +112,23 @@ Tensor affine(const Tensor& x, double scale, double shift) {
   });
 }
 
+void add_into(const Tensor& x, MutableTensor out, bool accumulate) {
+  with_float_type(x.dtype(), [&]<class T>() {
+    for_each_row<2, View>(x.shape(), {&out.view(), &x.view()}, [&](const std::array<Run, 2>& runs, std::int64_t count) {
+      T* __restrict sum = out.data<T>() + runs[0].offset;
+      const T* __restrict values = x.data<T>() + runs[1].offset;
+      const auto [target_step, step] = std::pair(runs[0].stride, runs[1].stride);
+      if (target_step == 1 && step == 1) {
+#pragma omp simd
+        for (std::int64_t i = 0; i < count; ++i) sum[i] = accumulate ? sum[i] + values[i] : values[i];
+      } else {
+        for (std::int64_t i = 0; i < count; ++i)
+          sum[i * target_step] = accumulate ? sum[i * target_step] + values[i * step] : values[i * step];
+      }
+    });
+  });
+}
+
 Tensor unary(Unary function, const Tensor& x) {
   return with_float_type(x.dtype(), [&]<class T>() {
     switch (function) {

@@ -11,10 +11,11 @@ namespace engine::backend {
 
 // ---- products (matmul.cpp) ----
 
-// What happens to a product before it is stored: out = multiply ⊙ (a b + bias [+ out]).
+// What happens to a product before it is stored: out = multiply ⊙ (a b + bias + addend [+ out]).
 struct Epilogue {
   const Tensor* bias = nullptr;      // [N], added to every row
   bool accumulate = false;           // add what `out` held
+  const Tensor* addend = nullptr;    // the shape of out; f32: dense
   const Tensor* multiply = nullptr;  // the shape of out
 };
 // a [..., M, K], b [..., K, N] -> out [..., M, N]; leading axes equal, or 1. f32 by oneDNN, f64 by OpenBLAS.
@@ -23,8 +24,9 @@ void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue&
 // ---- elementwise (elementwise.cpp) ----
 
 enum class Binary { add, sub, mul };
-Tensor binary(Binary operation, const Tensor& a, const Tensor& b);  // of one shape
-Tensor affine(const Tensor& x, double scale, double shift);         // scale·x + shift
+Tensor binary(Binary operation, const Tensor& a, const Tensor& b);   // of one shape
+Tensor affine(const Tensor& x, double scale, double shift);          // scale·x + shift
+void add_into(const Tensor& x, MutableTensor out, bool accumulate);  // out = x [+ out]; out of the same shape
 
 enum class Unary { exp, log, sqrt, reciprocal, tanh, sigmoid, normal_cdf };
 Tensor unary(Unary function, const Tensor& x);
@@ -40,15 +42,32 @@ Tensor max_last(const Tensor& x);               // [..., C] -> [..., 1]
 double dot(const Tensor& a, const Tensor& b);   // Σ a b, accumulated in f64
 void softmax(const Tensor& x, double scale, MutableTensor p);             // p = softmax(scale·x); x and p dense
 Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale);  // D(p) v = scale·p ⊙ (v − ⟨p, v⟩)
+void sum_rows(const Tensor& x, MutableTensor out, bool accumulate);  // x [R, C] -> out [C] dense, Σ over rows [+ out]
 struct Normalised {
   Tensor value;      // x̂ [..., C]
   Tensor deviation;  // ρ [...]
 };
-Normalised standardise(const Tensor& x, double eps);                // x̂ = ρ (x − μ), ρ = (σ² + eps)^-1/2
-Tensor standardise_jacobian(const Normalised& x, const Tensor& v);  // N(v) = ρ (v − mean v − x̂ mean(x̂ v)), self-adjoint
-Normalised normalise(const Tensor& x);                              // x̂ = x / ‖x‖, ρ = 1/‖x‖
+Normalised normalise(const Tensor& x);                            // x̂ = x / ‖x‖, ρ = 1/‖x‖
 Tensor normalise_jacobian(const Normalised& x, const Tensor& v);  // ρ (v − x̂ ⟨x̂, v⟩), self-adjoint
-Tensor scale_shift(const Tensor& x, const Tensor& gamma, const Tensor* beta);  // γ x + β, γ and β [C]
+
+// ---- layer normalisation (layer_norm.cpp), one pass over memory each; γ and β [C] ----
+
+struct LayerNormForward {
+  Tensor y;        // γ x̂ + β
+  Normalised hat;  // x̂ = ρ (x − mean x), ρ = (var x + eps)^-1/2
+};
+LayerNormForward layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps);
+// γ N(ẋ) + γ̇ x̂ + β̇, N(v) = ρ (v − mean v − x̂ mean(x̂ v)); null tangents are zero.
+Tensor layer_norm_push(const Normalised& hat, const Tensor& gamma, const Tensor* x_dot, const Tensor* gamma_dot,
+                       const Tensor* beta_dot);
+// A dense tensor to write, or to add to; nothing if null.
+struct Target {
+  MutableTensor* values = nullptr;
+  bool adds = false;
+};
+// x̄ = N(γ ȳ), γ̄ = Σ x̂ ȳ, β̄ = Σ ȳ.
+void layer_norm_pull(const Normalised& hat, const Tensor& gamma, const Tensor& y_bar, Target x_bar, Target gamma_bar,
+                     Target beta_bar);
 
 Tensor concat(std::span<const Tensor> parts, int axis);  // equal extents on all other axes
 

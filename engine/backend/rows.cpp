@@ -1,41 +1,16 @@
-// Sums over axes, and the loops over rows (the last axis) that softmax, layer_norm and l2_normalize are made of.
+// Sums over axes, and the loops over rows (the last axis) that softmax, l2_normalize and cross_entropy are made of.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "engine/backend/element_type.hpp"
 #include "engine/backend/kernels.hpp"
+#include "engine/backend/row_loops.hpp"
 #include "engine/backend/vector_math.hpp"
 #include "engine/tensor/walk.hpp"
 
 namespace engine::backend {
 namespace {
-
-struct Rows {
-  std::int64_t count;   // of rows
-  std::int64_t length;  // of each
-};
-
-Rows rows_of(const Tensor& x) {
-  const std::int64_t length = x.shape()[-1];
-  return {length == 0 ? 0 : x.numel() / length, length};
-}
-
-template <class T>
-T row_sum(const T* x, std::int64_t length) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (std::int64_t i = 0; i < length; ++i) total += x[i];
-  return total;
-}
-
-template <class T>
-T row_dot(const T* x, const T* y, std::int64_t length) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (std::int64_t i = 0; i < length; ++i) total += x[i] * y[i];
-  return total;
-}
 
 // Σ x², in f64: the squares of f32 values leave its range long before the values do.
 template <class T>
@@ -78,8 +53,6 @@ void softmax_rows(const T* x, T scale, T* p, std::int64_t count, std::int64_t le
   }
 }
 
-Shape without_last(const Shape& shape) { return shape.without(-1); }
-
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes) {
@@ -113,6 +86,20 @@ Tensor sum(const Tensor& x, const Axes& axes) {
     });
   });
   return result;
+}
+
+void sum_rows(const Tensor& x, MutableTensor out, bool accumulate) {
+  const Tensor dense = x.contiguous();
+  const Rows rows = rows_of(x);
+  with_float_type(x.dtype(), [&]<class T>() {
+    T* __restrict total = out.data<T>();
+    if (!accumulate) std::fill_n(total, rows.length, T(0));
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      const T* __restrict row = dense.data<T>() + r * rows.length;
+#pragma omp simd
+      for (std::int64_t i = 0; i < rows.length; ++i) total[i] += row[i];
+    }
+  });
 }
 
 Tensor max_last(const Tensor& x) {
@@ -173,55 +160,10 @@ Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale) {
   return result;
 }
 
-Normalised standardise(const Tensor& x, double eps) {
-  const Tensor dense = x.contiguous();
-  const Rows rows = rows_of(x);
-  Normalised result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty(without_last(x.shape()), x.dtype())};
-  with_float_type(x.dtype(), [&]<class T>() {
-    T* value = result.value.writable().data<T>();
-    T* deviation = result.deviation.writable().data<T>();
-    const T inverse_length = T(1) / static_cast<T>(rows.length);
-    for (std::int64_t r = 0; r < rows.count; ++r) {
-      const T* __restrict row = dense.data<T>() + r * rows.length;
-      T* __restrict out = value + r * rows.length;
-      const T mean = row_sum(row, rows.length) * inverse_length;
-      T variance = 0;
-#pragma omp simd reduction(+ : variance)
-      for (std::int64_t i = 0; i < rows.length; ++i) variance += (row[i] - mean) * (row[i] - mean);
-      const T rho = T(1) / std::sqrt(variance * inverse_length + static_cast<T>(eps));
-#pragma omp simd
-      for (std::int64_t i = 0; i < rows.length; ++i) out[i] = rho * (row[i] - mean);
-      deviation[r] = rho;
-    }
-  });
-  return result;
-}
-
-Tensor standardise_jacobian(const Normalised& x, const Tensor& v) {
-  const Tensor dense = v.contiguous();
-  const Rows rows = rows_of(v);
-  Tensor result = Tensor::empty(v.shape(), v.dtype());
-  with_float_type(v.dtype(), [&]<class T>() {
-    T* out = result.writable().data<T>();
-    const T inverse_length = T(1) / static_cast<T>(rows.length);
-    for (std::int64_t r = 0; r < rows.count; ++r) {
-      const T* __restrict value = x.value.data<T>() + r * rows.length;
-      const T* __restrict row = dense.data<T>() + r * rows.length;
-      T* __restrict target = out + r * rows.length;
-      const T rho = x.deviation.data<T>()[r];
-      const T mean = row_sum(row, rows.length) * inverse_length;
-      const T along = row_dot(value, row, rows.length) * inverse_length;
-#pragma omp simd
-      for (std::int64_t i = 0; i < rows.length; ++i) target[i] = rho * (row[i] - mean - value[i] * along);
-    }
-  });
-  return result;
-}
-
 Normalised normalise(const Tensor& x) {
   const Tensor dense = x.contiguous();
   const Rows rows = rows_of(x);
-  Normalised result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty(without_last(x.shape()), x.dtype())};
+  Normalised result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty(x.shape().without(-1), x.dtype())};
   with_float_type(x.dtype(), [&]<class T>() {
     T* value = result.value.writable().data<T>();
     T* deviation = result.deviation.writable().data<T>();
@@ -251,31 +193,6 @@ Tensor normalise_jacobian(const Normalised& x, const Tensor& v) {
       const T along = row_dot(value, row, rows.length);
 #pragma omp simd
       for (std::int64_t i = 0; i < rows.length; ++i) target[i] = rho * (row[i] - value[i] * along);
-    }
-  });
-  return result;
-}
-
-Tensor scale_shift(const Tensor& x, const Tensor& gamma, const Tensor* beta) {
-  const Tensor dense = x.contiguous();
-  const Tensor scales = gamma.contiguous();
-  const Tensor shifts = beta != nullptr ? beta->contiguous() : scales;
-  const Rows rows = rows_of(x);
-  Tensor result = Tensor::empty(x.shape(), x.dtype());
-  with_float_type(x.dtype(), [&]<class T>() {
-    T* out = result.writable().data<T>();
-    const T* __restrict scale = scales.data<T>();
-    const T* __restrict shift = shifts.data<T>();
-    for (std::int64_t r = 0; r < rows.count; ++r) {
-      const T* __restrict row = dense.data<T>() + r * rows.length;
-      T* __restrict target = out + r * rows.length;
-      if (beta != nullptr) {
-#pragma omp simd
-        for (std::int64_t i = 0; i < rows.length; ++i) target[i] = scale[i] * row[i] + shift[i];
-      } else {
-#pragma omp simd
-        for (std::int64_t i = 0; i < rows.length; ++i) target[i] = scale[i] * row[i];
-      }
     }
   });
   return result;

@@ -9,12 +9,17 @@
 namespace engine::backend {
 namespace {
 
-constexpr std::int64_t kLargest = 32;  // of M, N and K; beyond it oneDNN's better blocking wins
+// The largest of M, N and K. Beyond them oneDNN's better blocking wins; later where b lies column by column, as in Q Kᵀ on
+// strided views, which oneDNN does at a third of its speed (65 x 64 x 65: 35 GF/s, here 50).
+constexpr std::int64_t kLargest = 32;
+constexpr std::int64_t kLargestTransposed = 96;
 constexpr std::int64_t kLanes = 16;
 constexpr std::int64_t kBlock = 2 * kLanes;  // columns computed at once
-constexpr std::int64_t kRows = 6;            // rows computed at once: 12 sums in registers
+constexpr int kRows = 6;                     // rows computed at once: 12 sums in registers
 
 using Lanes [[gnu::vector_size(kLanes * sizeof(float))]] = float;
+
+using Indices [[gnu::vector_size(kLanes * sizeof(int))]] = int;
 
 Lanes load(const float* x) noexcept {
   Lanes lanes;
@@ -45,7 +50,36 @@ struct Matrix {
   std::int64_t column_stride;
 };
 
-// Up to 32 columns of b, begun at `begin`, as a dense [K, 32]. Columns beyond the last are left as they are: zero.
+// One stage of a transposition by blocks [Eklundh 1972]: the off-diagonal S x S blocks of each 2S x 2S block change places.
+template <int S>
+void swap_blocks(Lanes (&rows)[kLanes]) noexcept {
+  Indices upper, lower;  // lanes of the second argument of a shuffle count on from 16
+  for (int lane = 0; lane < kLanes; ++lane) {
+    upper[lane] = (lane & S) == 0 ? lane : lane - S + static_cast<int>(kLanes);
+    lower[lane] = (lane & S) == 0 ? lane + S : lane + static_cast<int>(kLanes);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if ((i & S) != 0) continue;
+    const Lanes first = rows[i];
+    const Lanes second = rows[i + S];
+    rows[i] = __builtin_shuffle(first, second, upper);
+    rows[i + S] = __builtin_shuffle(first, second, lower);
+  }
+}
+
+// to[k][j] = from[j][k], both 16 x 16
+void transpose_tile(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride) noexcept {
+  Lanes rows[kLanes];
+  for (std::int64_t j = 0; j < kLanes; ++j) rows[j] = load(from + j * from_stride);
+  swap_blocks<8>(rows);
+  swap_blocks<4>(rows);
+  swap_blocks<2>(rows);
+  swap_blocks<1>(rows);
+  for (std::int64_t k = 0; k < kLanes; ++k) std::memcpy(to + k * to_stride, &rows[k], sizeof(Lanes));
+}
+
+// Up to 32 columns of b, begun at `begin`, as a dense [K, 32]. What lies beyond the last column is never stored.
 void pack(const Matrix& b, std::int64_t K, std::int64_t begin, std::int64_t width, float* packed) {
   const float* source = b.data + begin * b.column_stride;
   if (b.column_stride == 1) {
@@ -53,52 +87,68 @@ void pack(const Matrix& b, std::int64_t K, std::int64_t begin, std::int64_t widt
 #pragma omp simd
       for (std::int64_t j = 0; j < width; ++j) packed[k * kBlock + j] = source[k * b.row_stride + j];
     }
-  } else {
-    for (std::int64_t j = 0; j < width; ++j) {
-      for (std::int64_t k = 0; k < K; ++k) packed[k * kBlock + j] = source[k * b.row_stride + j * b.column_stride];
+    return;
+  }
+  const std::int64_t tiled = b.row_stride == 1 ? K / kLanes * kLanes : 0;
+  for (std::int64_t j = 0; j < width;) {
+    const bool whole = j + kLanes <= width && tiled > 0;
+    const std::int64_t columns = whole ? kLanes : 1;
+    const float* column = source + j * b.column_stride;
+    if (whole) {
+      for (std::int64_t k = 0; k < tiled; k += kLanes)
+        transpose_tile(column + k, b.column_stride, packed + k * kBlock + j, kBlock);
     }
+    for (std::int64_t k = whole ? tiled : 0; k < K; ++k) {
+      for (std::int64_t i = 0; i < columns; ++i)
+        packed[k * kBlock + j + i] = column[k * b.row_stride + i * b.column_stride];
+    }
+    j += columns;
   }
 }
 
-// R rows of a times one block of 32 columns, whose rows are `block_stride` apart.
-template <int R>
+// R rows of a times a block of 32 columns, or of its first 16, whose rows are `block_stride` apart.
+template <int R, bool kHalf>
 void multiply_rows(const Matrix& a, std::int64_t K, const float* block, std::int64_t block_stride, float* out,
                    std::int64_t out_stride, std::int64_t width, bool accumulate) {
   Lanes low[R] = {};
   Lanes high[R] = {};
   for (std::int64_t k = 0; k < K; ++k) {
     const Lanes left = load(block + k * block_stride);
-    const Lanes right = load(block + k * block_stride + kLanes);
+    const Lanes right = kHalf ? Lanes{} : load(block + k * block_stride + kLanes);
     const float* column = a.data + k * a.column_stride;
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const float factor = column[r * a.row_stride];
       low[r] += factor * left;
-      high[r] += factor * right;
+      if constexpr (!kHalf) high[r] += factor * right;
     }
   }
   for (int r = 0; r < R; ++r) store(low[r], high[r], out + r * out_stride, width, accumulate);
 }
 
+template <bool kHalf>
 void multiply_block(Matrix a, std::int64_t M, std::int64_t K, const float* block, std::int64_t block_stride, float* out,
                     std::int64_t out_stride, std::int64_t width, bool accumulate) {
+  const auto rows = [&]<int R>() {
+    multiply_rows<R, kHalf>(a, K, block, block_stride, out, out_stride, width, accumulate);
+  };
   std::int64_t row = 0;
   for (; row + kRows <= M; row += kRows) {
-    multiply_rows<kRows>(a, K, block, block_stride, out, out_stride, width, accumulate);
+    rows.template operator()<kRows>();
     a.data += kRows * a.row_stride;
     out += kRows * out_stride;
   }
   switch (M - row) {
     case 5:
-      return multiply_rows<5>(a, K, block, block_stride, out, out_stride, width, accumulate);
+      return rows.template operator()<5>();
     case 4:
-      return multiply_rows<4>(a, K, block, block_stride, out, out_stride, width, accumulate);
+      return rows.template operator()<4>();
     case 3:
-      return multiply_rows<3>(a, K, block, block_stride, out, out_stride, width, accumulate);
+      return rows.template operator()<3>();
     case 2:
-      return multiply_rows<2>(a, K, block, block_stride, out, out_stride, width, accumulate);
+      return rows.template operator()<2>();
     case 1:
-      return multiply_rows<1>(a, K, block, block_stride, out, out_stride, width, accumulate);
+      return rows.template operator()<1>();
     default:
       return;
   }
@@ -117,7 +167,7 @@ View leading_axes(const AnyTensor& x, const Shape& batch) {
 
 bool is_small_matmul(const Tensor& a, const Tensor& b, const MutableTensor& out) noexcept {
   return a.dtype() == DType::f32 && out.shape().rank() > 2 && out.stride(-1) == 1 &&
-         std::max({a.shape()[-2], a.shape()[-1], b.shape()[-1]}) <= kLargest;
+         std::max({a.shape()[-2], a.shape()[-1], b.shape()[-1]}) <= (b.stride(-1) == 1 ? kLargest : kLargestTransposed);
 }
 
 void small_matmul(const Tensor& a, const Tensor& b, const MutableTensor& out, bool accumulate) {
@@ -128,7 +178,7 @@ void small_matmul(const Tensor& a, const Tensor& b, const MutableTensor& out, bo
   const View a_view = leading_axes(a, batch);
   const View b_view = leading_axes(b, batch);
   const View out_view = leading_axes(out, batch);
-  alignas(64) std::array<float, kLargest * kBlock> packed{};
+  alignas(64) std::array<float, kLargestTransposed * kBlock> packed{};
   for_each_row<3, View>(batch, {&a_view, &b_view, &out_view}, [&](const std::array<Run, 3>& runs, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
       const Matrix left{a.data<float>() + runs[0].offset + i * runs[0].stride, a.stride(-2), a.stride(-1)};
@@ -139,8 +189,9 @@ void small_matmul(const Tensor& a, const Tensor& b, const MutableTensor& out, bo
         const bool in_place = width == kBlock && right.column_stride == 1;
         if (!in_place) pack(right, K, begin, width, packed.data());
         const float* block = in_place ? right.data + begin : packed.data();
-        multiply_block(left, M, K, block, in_place ? right.row_stride : kBlock, product + begin, out.stride(-2), width,
-                       accumulate);
+        const auto multiply = width <= kLanes ? multiply_block<true> : multiply_block<false>;
+        multiply(left, M, K, block, in_place ? right.row_stride : kBlock, product + begin, out.stride(-2), width,
+                 accumulate);
       }
     }
   });

@@ -46,6 +46,11 @@ Var add(const Var& a, const Var& b) {
   return call(op, {a, b});
 }
 
+void add_to(CotangentSum& sum, const Tensor& x) {
+  backend::add_into(x, sum.values, !sum.empty);
+  sum.empty = false;
+}
+
 Var sub(const Var& a, const Var& b) {
   static const Op op = std::make_shared<const Sum>(true);
   require_same("sub", a, b);

@@ -3,19 +3,17 @@
 //   x̂ = ρ (x − mean x),   ρ = (var x + eps)^-1/2,   y = γ x̂ + β                 residuals x̂, ρ, γ
 //   push   ẏ = γ N(ẋ) + γ̇ x̂ + β̇,   N(v) = ρ (v − mean v − x̂ mean(x̂ v)), self-adjoint
 //   pull   x̄ = N(γ ȳ),   γ̄ = Σ x̂ ȳ,   β̄ = Σ ȳ
+#include <array>
+#include <optional>
+
 #include "engine/autodiff/primitive.hpp"
 #include "engine/backend/kernels.hpp"
 #include "engine/ops/check.hpp"
+#include "engine/ops/cotangent.hpp"
 #include "engine/ops/ops.hpp"
 
 namespace engine {
 namespace {
-
-Axes all_but_last(const Shape& shape) {
-  Axes axes;
-  for (int axis = 0; axis < shape.rank() - 1; ++axis) axes.push_back(axis);
-  return axes;
-}
 
 class LayerNorm final : public Primitive {
  public:
@@ -24,37 +22,33 @@ class LayerNorm final : public Primitive {
   bool is_fused() const noexcept override { return true; }
 
   Evaluation forward(VarSpan x, Save save) const override {
-    const backend::Normalised hat = backend::standardise(x[0].tensor(), eps_);
-    const Tensor beta = x[2].tensor();
-    const Tensor y = backend::scale_shift(hat.value, x[1].tensor(), &beta);
-    return {{y}, save == Save::yes ? Vars{hat.value, hat.deviation, x[1]} : Vars{}};
+    backend::LayerNormForward made = backend::layer_norm(x[0].tensor(), x[1].tensor(), x[2].tensor(), eps_);
+    return {{made.y}, save == Save::yes ? Vars{made.hat.value, made.hat.deviation, x[1]} : Vars{}};
   }
 
   Tangents pushforward(VarSpan r, TangentSpan x_dot) const override {
-    const backend::Normalised hat{r[0].tensor(), r[1].tensor()};
-    const Tensor* beta_dot = x_dot[2].has_value() ? &x_dot[2]->tensor() : nullptr;
-    Tangent y_dot;
-    if (x_dot[0].has_value()) {  // γ N(ẋ) + β̇
-      y_dot = backend::scale_shift(backend::standardise_jacobian(hat, x_dot[0]->tensor()), r[2].tensor(), beta_dot);
-      beta_dot = nullptr;
-    }
-    if (x_dot[1].has_value()) {  // + γ̇ x̂
-      const Tensor by_gamma = backend::scale_shift(hat.value, x_dot[1]->tensor(), beta_dot);
-      y_dot = y_dot.has_value() ? backend::binary(backend::Binary::add, y_dot->tensor(), by_gamma) : by_gamma;
-      beta_dot = nullptr;
-    }
-    if (beta_dot != nullptr) y_dot = beta_dot->broadcast_to(hat.value.shape()).contiguous();
-    return {y_dot};
+    const auto pointer = [](const Tangent& tangent) { return tangent.has_value() ? &tangent->tensor() : nullptr; };
+    return {Var(backend::layer_norm_push({r[0].tensor(), r[1].tensor()}, r[2].tensor(), pointer(x_dot[0]),
+                                         pointer(x_dot[1]), pointer(x_dot[2])))};
   }
 
   Tangents pullback(VarSpan r, TangentSpan y_bar, const Wanted& wanted) const override {
-    const backend::Normalised hat{r[0].tensor(), r[1].tensor()};
-    const Tensor bar = y_bar[0]->tensor();
-    const Axes rows = all_but_last(bar.shape());
+    const std::array<const Tensor*, 3> like{&r[0].tensor(), &r[2].tensor(), &r[2].tensor()};  // β is like γ
+    std::array<std::optional<Cotangent>, 3> bar;
+    std::array<std::optional<MutableTensor>, 3> values;
+    std::array<backend::Target, 3> targets;
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (!wanted[i]) continue;
+      bar[i].emplace(wanted, i, *like[i]);
+      values[i] = bar[i]->values();
+      targets[i] = {&*values[i], bar[i]->adds()};
+    }
+    backend::layer_norm_pull({r[0].tensor(), r[1].tensor()}, r[2].tensor(), y_bar[0]->tensor(), targets[0], targets[1],
+                             targets[2]);
     Tangents x_bar(3);
-    if (wanted[0]) x_bar[0] = backend::standardise_jacobian(hat, backend::scale_shift(bar, r[2].tensor(), nullptr));
-    if (wanted[1]) x_bar[1] = backend::sum(backend::binary(backend::Binary::mul, hat.value, bar), rows);
-    if (wanted[2]) x_bar[2] = backend::sum(bar, rows);
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (wanted[i]) x_bar[i] = bar[i]->result();
+    }
     return x_bar;
   }
 

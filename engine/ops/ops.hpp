@@ -53,6 +53,7 @@ Var matmul(const Var& a, const Var& b);
 // ---- linear.cpp, fused: y = x Wᵀ + b; x [..., I], W [O, I], b [O] -> [..., O] ----
 Var linear(const Var& x, const Var& weight);
 Var linear(const Var& x, const Var& weight, const Var& bias);
+Var linear_add(const Var& x, const Var& weight, const Var& bias, const Var& addend);  // x Wᵀ + b + a, a [..., O]
 Var linear_activation(const Var& x, const Var& weight, const Var& bias, Activation activation);  // g(x Wᵀ + b)
 
 // ---- one file each, fused ----

@@ -7,5 +7,6 @@ namespace engine {
 
 // Floating point operations (2·M·N·K each) of all products of this process so far.
 std::int64_t matmul_flops() noexcept;
+std::int64_t thread_matmul_flops() noexcept;  // of the calling thread alone
 
 }  // namespace engine

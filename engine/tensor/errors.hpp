@@ -26,6 +26,12 @@ class AliasError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+// A NaN or Inf where there was none, found because it was looked for (engine/autodiff/inspect.hpp).
+class NonFiniteError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // A traced value outside the transform that made it.
 class EscapeError : public std::logic_error {
  public:

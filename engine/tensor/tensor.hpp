@@ -30,6 +30,7 @@ class MutableTensor {
   MutableTensor(std::byte* base, View view, DType dtype) noexcept : base_(base), view_(view), dtype_(dtype) {}
   const Shape& shape() const noexcept { return view_.shape; }
   std::int64_t stride(int axis) const { return view_.stride(axis); }
+  const View& view() const noexcept { return view_; }
   DType dtype() const noexcept { return dtype_; }
   bool is_contiguous() const noexcept { return view_.is_dense(); }
   MutableTensor slice(int axis, std::int64_t begin, std::int64_t end) const {
@@ -62,6 +63,7 @@ class Tensor {
 
   const Shape& shape() const noexcept { return view_.shape; }
   std::int64_t stride(int axis) const { return view_.stride(axis); }  // in elements
+  const View& view() const noexcept { return view_; }
   DType dtype() const noexcept { return dtype_; }
   std::int64_t numel() const noexcept { return view_.shape.numel(); }
   std::int64_t bytes() const noexcept { return numel() * size_of(dtype_); }
@@ -81,6 +83,7 @@ class Tensor {
   const T* data() const;     // the first element; throws DTypeError if T is not the element type
   double item() const;       // the value of a tensor of one element; throws ShapeError otherwise
   MutableTensor writable();  // the only way to write; throws AliasError if anyone else holds the storage
+  bool is_shared() const noexcept { return storage_.use_count() != 1; }
   const std::byte* storage() const noexcept { return storage_.get(); }
 
  private:

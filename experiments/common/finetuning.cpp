@@ -53,8 +53,8 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
         mode == Mode::standard
             ? nn::standard_step(tangent_model.model(), theta, batch.images, batch.labels, loss, context.shards())
             : nn::tangent_step(tangent_model, theta, batch.images, batch.labels, loss, context.shards());
-    nn::clip_norm(result.gradient, 1.0);
-    optimizer.step(theta, result.gradient, nn::cosine_schedule(index, warmup, recipe.steps));
+    const nn::Clip clip = nn::clip_norm(result.gradient, 1.0, context.pool);
+    optimizer.step(theta, result.gradient, context.pool, nn::cosine_schedule(index, warmup, recipe.steps), clip.factor);
     return result.loss;
   };
   run({.label = label,

@@ -156,11 +156,11 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
     models::ContrastiveStep result = models::contrastive_step(model, theta, batch.images, texts, captions,
                                                               scale[logit_scale].item(), context.shards());
     const double lr_scale = nn::cosine_schedule(index, recipe.warmup, recipe.steps);
-    nn::clip_norm(result.gradient, 1.0);
-    optimizer.step(theta, result.gradient, lr_scale);
+    const nn::Clip clip = nn::clip_norm(result.gradient, 1.0, context.pool);
+    optimizer.step(theta, result.gradient, context.pool, lr_scale, clip.factor);
     nn::ParamTree scale_gradient(shared_scale_layout);
     scale_gradient.writable().data<float>()[0] = static_cast<float>(result.logit_scale_bar);
-    scale_optimizer.step(scale, scale_gradient, lr_scale);
+    scale_optimizer.step(scale, scale_gradient, context.pool, lr_scale);
     float* value = scale.writable().data<float>();
     *value = std::min(*value, static_cast<float>(kLargestLogitScale));
     return result.loss;

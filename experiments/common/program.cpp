@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 
+#include "engine/autodiff/inspect.hpp"
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/interrupt.hpp"
 
@@ -21,6 +22,9 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
       ->check(CLI::IsMember(std::vector<std::string>(preset_names().begin(), preset_names().end())))
       ->capture_default_str();
+  app.add_flag_callback(
+      "--check-finite", [] { engine::set_check_finite(true); },
+      "Stop at the first NaN or Inf and name the op that made it; slower");
   for (CLI::Option* option : app.get_options()) {
     if (option->get_name() != "--help")
       option->take_last();  // scripts/demo gives --preset and --out; the user's own go before them

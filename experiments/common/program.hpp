@@ -20,7 +20,7 @@ struct CommonOptions {
   std::string preset = "quick";
 };
 
-// Adds --seed --threads --out --data --preset --config.
+// Adds --seed --threads --out --data --preset --check-finite --config.
 void add_common_options(CLI::App& app, CommonOptions& options);
 
 // Changes to a preset's recipe from the command line or --config; unset ones leave it as it is.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "engine/tensor/errors.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
 
@@ -19,10 +20,14 @@ void run(const TrainingLoop& loop, std::vector<double>& losses) {
       throw Interrupted("stopped after step " + std::to_string(step) + " of " + std::to_string(loop.steps) + " of " +
                         loop.label + "; the same command goes on from there.");
     }
-    losses.push_back(loop.step(step));
+    try {
+      losses.push_back(loop.step(step));
+    } catch (const engine::NonFiniteError& error) {
+      throw engine::NonFiniteError("[" + loop.label + "] step " + std::to_string(step) + ": " + error.what());
+    }
     if (!std::isfinite(losses.back())) {
       throw std::runtime_error("[" + loop.label + "] the loss of step " + std::to_string(step) +
-                               " is not finite; a smaller learning rate may help.");
+                               " is not finite; --check-finite names the op, a smaller learning rate may help.");
     }
     progress.update(step + 1, losses.back());
     if (std::chrono::steady_clock::now() - saved > kSaveInterval) {

@@ -75,6 +75,7 @@ std::vector<OpCase> every_op() {
       {"mean", {2, 3}, [](const Var& x) { return mean(x, {0}); }},
       {"matmul", {2, 2}, [](const Var& x) { return matmul(x, x); }},
       {"linear", {2, 2}, [](const Var& x) { return linear(x, x); }},
+      {"linear_add", {2, 2}, [](const Var& x) { return linear_add(x, x, Tensor::zeros({2}, x.dtype()), x); }},
       {"linear_activation",
        {2, 2},
        [](const Var& x) { return linear_activation(x, x, Tensor::zeros({2}, x.dtype()), Activation::gelu); }},
@@ -170,6 +171,10 @@ BOOST_AUTO_TEST_CASE(two_element_types) {
       {"[linear] needs one element type; got f32 [2, 3] and f64 [4]",
        [&] {
          linear(f32({2, 3}), f32({4, 3}), f64({4}));
+       }},
+      {"[linear_add] needs one element type; got f32 [2, 3] and f64 [2, 4]",
+       [&] {
+         linear_add(f32({2, 3}), f32({4, 3}), f32({4}), f64({2, 4}));
        }},
       {"[linear_activation] needs one element type; got f32 [2, 3] and f64 [4]",
        [&] {
@@ -287,6 +292,18 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
       {"[linear] needs a bias [5]; got [4].",
        [&] {
          linear(t({2, 3}), t({5, 3}), t({4}));
+       }},
+      {"[linear_add] needs x [..., I] and weight [O, I], not empty; got [2, 3] and [5, 4].",
+       [&] {
+         linear_add(t({2, 3}), t({5, 4}), t({5}), t({2, 5}));
+       }},
+      {"[linear_add] needs a bias [5]; got [4].",
+       [&] {
+         linear_add(t({2, 3}), t({5, 3}), t({4}), t({2, 5}));
+       }},
+      {"[linear_add] needs an addend [2, 5]; got [2, 3].",
+       [&] {
+         linear_add(t({2, 3}), t({5, 3}), t({5}), t({2, 3}));
        }},
       {"[linear_activation] needs x [..., I] and weight [O, I], not empty; got [2, 3] and [5, 4].",
        [&] {

@@ -161,10 +161,29 @@ BOOST_AUTO_TEST_CASE(linear_layers_obey_their_rules) {
     check_rules("linear with gelu",
                 [](VarSpan v) { return Vars{linear_activation(v[0], v[1], v[2], Activation::gelu)}; }, inputs,
                 {.reference = [](const std::vector<Tensor>& x) { return naive_linear(x, gelu_of); }});
+    const std::vector<Tensor> four{inputs[0], inputs[1], inputs[2], random_tensor(shape.with(-1, 4), random)};
+    check_rules("linear_add", [](VarSpan v) { return Vars{linear_add(v[0], v[1], v[2], v[3])}; }, four,
+                {.reference = naive_linear_add});
     check_rules("linear with quick_gelu",
                 [](VarSpan v) { return Vars{linear_activation(v[0], v[1], v[2], Activation::quick_gelu)}; }, inputs,
                 {.reference = [](const std::vector<Tensor>& x) { return naive_linear(x, quick_gelu_of); }});
   }
+}
+
+// The pull of the branch finds a cotangent of x already there and adds to it in place.
+BOOST_AUTO_TEST_CASE(a_residual_around_a_layer_obeys_its_rules) {
+  Random random(8);
+  const std::vector<Tensor> inputs{random_tensor({3, 5}, random), random_tensor({5}, random),
+                                   random_tensor({5}, random), random_tensor({5, 5}, random),
+                                   random_tensor({5}, random)};
+  check_rules("residual around layer_norm", [](VarSpan v) { return Vars{add(v[0], layer_norm(v[0], v[1], v[2]))}; },
+              {inputs[0], inputs[1], inputs[2]});
+  check_rules("residual around linear, twice",
+              [](VarSpan v) {
+                const Var y = scale(v[0], 2.0);
+                return Vars{linear_add(linear_add(y, v[1], v[2], y), v[1], v[2], y)};
+              },
+              {inputs[0], inputs[3], inputs[4]});
 }
 
 BOOST_AUTO_TEST_CASE(row_ops_obey_their_rules) {

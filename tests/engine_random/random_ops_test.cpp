@@ -473,6 +473,16 @@ BOOST_AUTO_TEST_CASE(linear_cases) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(linear_add_cases) {
+  check_cases("linear_add", [](Random& random) -> Case {
+    const Shape x = shape_of(random, 1, 4);
+    const std::int64_t O = extent(random);
+    return {[](VarSpan v) { return Vars{linear_add(v[0], v[1], v[2], v[3])}; },
+            {normal(x, random), normal({O, x[-1]}, random), normal({O}, random), normal(x.with(-1, O), random)},
+            {.reference = naive_linear_add}};
+  });
+}
+
 BOOST_AUTO_TEST_CASE(linear_activation_cases) {
   check_cases("linear_activation", [](Random& random) -> Case {
     const Shape x = shape_of(random, 1, 4);

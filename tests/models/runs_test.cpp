@@ -54,8 +54,9 @@ Run train(bool linear, int steps, DType dtype) {
   for (int s = 0; s < steps; ++s) {
     nn::StepResult result = setup.step(linear, run.theta, s);
     run.losses.push_back(result.loss);
-    run.norms.push_back(nn::clip_norm(result.gradient, 1.0));
-    optimizer.step(run.theta, result.gradient, nn::cosine_schedule(s, 5, 50));
+    const nn::Clip clip = nn::clip_norm(result.gradient, 1.0, setup.pool);
+    run.norms.push_back(clip.norm);
+    optimizer.step(run.theta, result.gradient, setup.pool, nn::cosine_schedule(s, 5, 50), clip.factor);
   }
   return run;
 }

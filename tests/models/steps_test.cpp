@@ -88,7 +88,8 @@ BOOST_AUTO_TEST_CASE(an_optimizer_refuses_another_models_trees) {
   const models::Vit other({.image_size = 16, .patch = 8, .width = 8, .depth = 1, .heads = 1, .embedding = 8});
   nn::AdamW optimizer(other.layout(), {}, DType::f64);
   nn::ParamTree theta = setup.theta;
-  BOOST_CHECK_THROW(optimizer.step(theta, setup.theta), engine::ShapeError);
+  engine::ShardPool pool(1);
+  BOOST_CHECK_THROW(optimizer.step(theta, setup.theta, pool), engine::ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(both_steps_agree_at_the_pretrained_weights) {

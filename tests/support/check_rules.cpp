@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 
 #include "engine/ops/ops.hpp"
 #include "tests/support/tensors.hpp"
@@ -70,6 +71,8 @@ class RuleChecker {
         +[](const Tensor& x) { return x; }, ": f32");
     check_f32(&strided, ": f32 strided");
     check_other_paths();
+    check_pull_into(DType::f64);
+    check_pull_into(DType::f32);
     if (options_.second_order) check_second_order();
   }
 
@@ -218,6 +221,26 @@ class RuleChecker {
     for (std::size_t i = 0; i < x_.size(); ++i) {
       check_close(or_zeros(through[i], x_[i]), or_zeros(direct[i], x_[i]), options_.exact_tolerance,
                   name_ + ": pull of the push");
+    }
+  }
+
+  // Pulling into sums the caller keeps: the first writes over what was there, the second adds.
+  void check_pull_into(DType dtype) {
+    Vars x;
+    for (const Tensor& input : x_) x.emplace_back(input.to(dtype));
+    const Tensor u = u_.to(linearize(f_, x).primals()[0].dtype());
+    const Tangents once = linearize(f_, x).pull(Tangents{u});
+    std::vector<Tensor> kept;
+    for (const Var& input : x)
+      kept.push_back(Tensor::full(input.shape(), std::numeric_limits<double>::quiet_NaN(), input.dtype()));
+    std::vector<engine::CotangentSum> sums;
+    for (Tensor& values : kept) sums.push_back({values.writable()});
+    for (int i = 0; i < 2; ++i) linearize(f_, x).pull_into(Tangents{u}, sums);
+    for (std::size_t i = 0; i < x_.size(); ++i) {
+      BOOST_CHECK_EQUAL(sums[i].empty, !once[i].has_value());
+      if (once[i].has_value())
+        check_close(kept[i], scale(*once[i], 2.0).tensor(),
+                    dtype == DType::f64 ? options_.exact_tolerance : options_.f32_tolerance, name_ + ": pull_into");
     }
   }
 

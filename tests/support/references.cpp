@@ -120,6 +120,13 @@ Tensor naive_linear(const std::vector<Tensor>& x, const std::function<double(dou
   return Tensor::from<double>(out, x[0].shape().with(-1, x[1].shape()[0]));
 }
 
+Tensor naive_linear_add(const std::vector<Tensor>& x) {
+  std::vector<double> values = values_of(naive_linear({x[0], x[1], x[2]}, [](double z) { return z; }));
+  const std::vector<double> addend = values_of(x[3]);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] += addend[i];
+  return Tensor::from<double>(values, x[3].shape());
+}
+
 Tensor naive_attention(const Tensor& qkv, std::int64_t heads) {
   const std::int64_t B = qkv.shape()[0];
   const std::int64_t T = qkv.shape()[1];
