@@ -1,6 +1,5 @@
 #include "experiments/common/run_folder.hpp"
 
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -9,19 +8,12 @@
 #include <stdexcept>
 
 #include "engine/tensor/atomic_file.hpp"
+#include "experiments/common/machine.hpp"
 
 namespace experiments {
 namespace {
 
 constexpr std::string_view kVersion = "0.1.0";
-
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "unknown";
-}
 
 std::string now_utc() {
   const std::time_t now = std::time(nullptr);
@@ -74,14 +66,12 @@ void RunFolder::begin(std::string_view program, const Json& fingerprint, std::ui
                       const std::filesystem::path& weights) const {
   std::filesystem::remove(path_ / "results.json");
   if (!weights.empty()) std::filesystem::remove(weights);
-  utsname system{};
-  uname(&system);
   write_json(path_ / "manifest.json", {{"program", program},
                                        {"version", kVersion},
                                        {"seed", seed},
                                        {"threads", threads},
                                        {"processor", processor_name()},
-                                       {"system", std::string(system.sysname) + " " + system.release},
+                                       {"system", system_name()},
                                        {"started", now_utc()},
                                        {"fingerprint", fingerprint}});
 }

@@ -1,0 +1,27 @@
+#include <cblas.h>
+
+#include "engine/backend/kernels.hpp"
+#include "engine/parallel/products.hpp"
+#include "engine/tensor/errors.hpp"
+
+namespace engine {
+
+void plain_product(ProductLibrary library, const Tensor& a, const Tensor& b, Tensor& out) {
+  const bool fits = a.shape().rank() == 2 && b.shape().rank() == 2 && a.shape()[1] == b.shape()[0] &&
+                    out.shape() == Shape{a.shape()[0], b.shape()[1]} && a.is_contiguous() && b.is_contiguous();
+  if (!fits) {
+    throw ShapeError("[plain_product] needs dense a [M, K], b [K, N] and out [M, N]; got " + to_string(a.shape()) +
+                     ", " + to_string(b.shape()) + " and " + to_string(out.shape()) + ".");
+  }
+  if (library == ProductLibrary::onednn) return backend::matmul(a, b, out.writable());
+  static const bool single = (openblas_set_num_threads(1), true);
+  (void)single;
+  const auto extent = [](std::int64_t n) { return static_cast<blasint>(n); };
+  const blasint M = extent(a.shape()[0]);
+  const blasint K = extent(a.shape()[1]);
+  const blasint N = extent(b.shape()[1]);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, M, N, K, 1.0F, a.data<float>(), K, b.data<float>(), N, 0.0F,
+              out.writable().data<float>(), N);
+}
+
+}  // namespace engine

@@ -1,0 +1,136 @@
+// How fast the engine is on this machine, in one run: everything that is compared alternates, and medians are reported.
+//   benchmark --works vit192 --threads 1,2          benchmark --json > here.json          benchmark --profile
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "engine/autodiff/inspect.hpp"
+#include "experiments/benchmarks/report.hpp"
+#include "experiments/benchmarks/serve.hpp"
+#include "experiments/common/interrupt.hpp"
+#include "experiments/common/program.hpp"
+#include "experiments/common/progress.hpp"
+
+namespace {
+
+using namespace experiments;
+using namespace experiments::benchmarks;
+
+struct Options {
+  std::vector<std::string> works;
+  std::vector<std::string> modes;
+  std::vector<int> threads;
+  std::int64_t rounds = 7;
+  std::int64_t shard_size = 0;
+  std::int64_t slice_size = 0;
+  bool json = false;
+  bool profile = false;
+  bool serve = false;
+};
+
+std::map<int, std::unique_ptr<engine::ShardPool>> pools_of(const std::vector<int>& threads) {
+  std::map<int, std::unique_ptr<engine::ShardPool>> pools;
+  for (const int count : threads) pools.emplace(count, std::make_unique<engine::ShardPool>(count));
+  return pools;
+}
+
+std::vector<std::unique_ptr<Work>> chosen_works(const Options& options) {
+  std::vector<std::unique_ptr<Work>> chosen;
+  for (const std::string& name : options.works) {
+    WorkConfig config = find_work(name);
+    if (options.shard_size > 0) config.shard_size = options.shard_size;
+    if (options.slice_size > 0) config.slice_size = options.slice_size;
+    chosen.push_back(std::make_unique<Work>(config));
+  }
+  return chosen;
+}
+
+std::vector<Mode> chosen_modes(const Options& options) {
+  std::vector<Mode> chosen;
+  for (const std::string& name : options.modes) chosen.push_back(find_mode(name));
+  return chosen;
+}
+
+// Every row once in each round, after a first round that is not counted: it makes products ready and takes memory.
+Report measure(const Options& options) {
+  Report report;
+  auto pools = pools_of(options.threads);
+  const std::vector<std::unique_ptr<Work>> works = chosen_works(options);
+  Progress progress("benchmark", options.rounds + 1, 0, 1, "rounds");
+  for (std::int64_t round = 0; round <= options.rounds; ++round) {
+    for (auto& [threads, pool] : pools) {
+      if (round > 0) report.add(threads, sgemm_rates(*pool));
+      for (const std::unique_ptr<Work>& work : works) {
+        for (const Mode mode : chosen_modes(options)) {
+          if (interrupt_requested()) throw Interrupted("stopped in round " + std::to_string(round) + ".");
+          const Measurement measurement = work->run(mode, *pool);
+          if (round > 0) report.add({work->config(), mode, threads}, measurement);
+        }
+      }
+    }
+    progress.update(round + 1);
+  }
+  return report;
+}
+
+// Where the time of each step goes, on one thread.
+void profile(const Options& options) {
+  engine::ShardPool pool(1);
+  for (const std::unique_ptr<Work>& work : chosen_works(options)) {
+    for (const Mode mode : chosen_modes(options)) {
+      work->run(mode, pool);
+      double seconds = 0.0;
+      engine::start_profile();
+      for (std::int64_t round = 0; round < options.rounds; ++round) seconds += work->run(mode, pool).seconds;
+      print_profile(*work, mode, engine::stop_profile(), seconds, options.rounds);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Measures the engine on this machine: forward passes, training steps in weight space and in tangent\n"
+      "space, and streaming, against the rate at which this processor multiplies matrices (sgemm).");
+  Options options;
+  for (const WorkConfig& work : works()) options.works.emplace_back(work.name);
+  for (const Mode mode : modes()) options.modes.emplace_back(to_string(mode));
+  options.threads = {1};
+  if (engine::hardware_threads() > 1) options.threads.push_back(engine::hardware_threads());
+  app.add_option("--works", options.works, "What is run: vit192, vit128, clip_b32")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--modes", options.modes,
+                 "How: forward, standard_step, tangent_step, stream (eight tangents), "
+                 "linearised_forward (one)")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Numbers of threads")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--rounds", options.rounds, "How often each row is timed; the median is reported")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--shard-size", options.shard_size, "Images in a shard; 0 takes each model's own")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--slice-size", options.slice_size, "Images worked on at once; 0 takes each model's own")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  app.add_flag("--json", options.json, "Print one JSON object and no table");
+  app.add_flag("--profile", options.profile, "Print instead where the time goes: each op's rules, on one thread");
+  app.add_flag("--serve", options.serve, "Answer requests on standard input (experiments/peers/README.md)");
+  return run_program(app, argc, argv, [&] {
+    if (options.serve) return serve();
+    if (options.profile) return profile(options);
+    const Report report = measure(options);
+    if (options.json) {
+      std::printf("%s\n", report.to_json().dump(2).c_str());
+    } else {
+      report.print();
+    }
+  });
+}
