@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True
 from works import MODES, WORKS  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
+GOLDEN = HERE.parents[1] / "tests" / "golden" / "vit_reference.safetensors"
 OURS = "tangent"
 PAUSE_S = 0.05  # between turns, for threads that still spin
 FEWEST_ROUNDS = 7
@@ -38,7 +39,11 @@ def say(text: str) -> None:
 
 
 class PeerError(RuntimeError):
-    """A side that died, went silent, or answered that it cannot."""
+    """A side that died, went silent or answered nonsense."""
+
+
+class Refusal(PeerError):
+    """A side that lives and answered that it cannot."""
 
 
 # --- the sides -----------------------------------------------------------------------------------
@@ -94,7 +99,7 @@ class Process:
         if not isinstance(answer, dict):
             raise PeerError(f"answered '{line[:200]}' to '{request}'; needed a JSON object")
         if answer.get("why"):
-            raise PeerError(str(answer["why"]))
+            raise Refusal(str(answer["why"]))
         return answer
 
     def _write(self, request: str) -> None:
@@ -188,24 +193,23 @@ def start_sides(sides: list[Side], row: Row, threads: int, patience_s: float) ->
 def take_turns(ready: list[tuple[Process, list[Variant]]], row: Row, threads: int, rounds: int) -> None:
     """`rounds` iterations of every variant, one after the other; each round begins with the next one."""
     turns = [(process, variant) for process, variants in ready for variant in variants]
-    dead: set[str] = set()
     for n in range(rounds):
         shift = n % max(len(turns), 1)
         for process, variant in turns[shift:] + turns[:shift]:
-            if process.side.name in dead:
+            if variant.label in row.reasons or process.side.name in row.reasons:
                 continue
             time.sleep(PAUSE_S)
             try:
                 answer = process.ask(f"run {row.work} {row.mode} {threads} {variant.name}")
                 variant.seconds.append(float(answer["seconds"]))
             except (PeerError, KeyError, TypeError, ValueError) as error:
-                dead.add(process.side.name)
-                row.reasons[variant.label] = f"in round {n + 1}: {error}"
-                say(f"  {variant.label}: {row.reasons[variant.label]}")
-        say(f"  round {n + 1}/{rounds}: " + ", ".join(
-            f"{v.label} {1e3 * v.seconds[-1]:.1f}" for _, v in turns if len(v.seconds) == n + 1) + " ms")
+                who = variant.label if isinstance(error, Refusal) else process.side.name
+                row.reasons[who] = f"{variant.name}, round {n + 1}: {error}"
+                say(f"  {who}: {row.reasons[who]}")
+        say(f"  round {n + 1}/{rounds}, ms: " + ", ".join(
+            f"{v.label} {1e3 * v.seconds[-1]:.1f}" for _, v in turns if len(v.seconds) == n + 1))
     for _, variant in turns:
-        if variant.side in dead:
+        if len(variant.seconds) < rounds:
             variant.seconds = []  # half a series is no measurement
 
 
@@ -330,27 +334,29 @@ def as_json(rows: list[Row], options: argparse.Namespace) -> str:
 
 def check(sides: list[Side], options: argparse.Namespace) -> bool:
     """Every variant of every peer against eager PyTorch's first one, on a small batch. Prints one line a variant."""
-    good = True
+    good = all([check_side(side, f"golden {GOLDEN}", options) for side in sides])
     for work in options.works:
         for mode in options.modes:
             with tempfile.TemporaryDirectory() as folder:
                 for side in sides:
-                    good &= check_side(side, work, mode, Path(folder) / "reference.npz", options)
+                    request = f"check {work} {mode} {options.threads} {Path(folder) / 'reference.npz'}"
+                    good &= check_side(side, request, options)
     print("all agree" if good else "NOT all agree")
     return good
 
 
-def check_side(side: Side, work: str, mode: str, reference: Path, options: argparse.Namespace) -> bool:
+def check_side(side: Side, request: str, options: argparse.Namespace) -> bool:
+    about = " ".join(request.split()[1:3]) if request.startswith("check") else "golden file"
     try:
         with Process(side, options.patience) as process:
-            answer = process.ask(f"check {work} {mode} {options.threads} {reference}")
+            answer = process.ask(request)
     except PeerError as error:
-        print(f"{work} {mode} {side.name}: {error}")
+        print(f"{about}, {side.name}: {error}")
         return False
     for name, parts in dict(answer["errors"]).items():
-        print(f"{work} {mode} {side.name} {name}: " + ", ".join(f"{part} {e:.1e}" for part, e in parts.items()))
+        print(f"{about}, {side.name} {name}: " + ", ".join(f"{part} {e:.1e}" for part, e in parts.items()), flush=True)
     for name, why in dict(answer["failed"]).items():
-        print(f"{work} {mode} {side.name} {name}: {why}")
+        print(f"{about}, {side.name} {name}: {why}", flush=True)
     return bool(answer["ok"])
 
 

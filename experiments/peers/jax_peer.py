@@ -94,9 +94,8 @@ class JaxJob:
     def variants(self) -> dict[str, Callable[[], Iteration]]:
         return {
             "forward": {"jit": self.forward},
-            "standard_step": {"grad": lambda: self.standard_step()},
+            "standard_step": {"grad": self.standard_step},
             "tangent_step": {"grad_of_jvp": lambda: self.tangent_step(self.grad_of_jvp),
-                             "jvp_vjp": lambda: self.tangent_step(self.jvp_vjp),
                              "linearize": lambda: self.tangent_step(self.linearize_transpose)},
             "stream": {"linearize": self.stream_linearize, "vmap_jvp": self.stream_vmap_jvp},
             "forward8": {"jvp": self.forward8},
@@ -140,18 +139,6 @@ class JaxJob:
             return head_loss(f + f_dot, head, labels)
 
         return jax.value_and_grad(loss)(theta)
-
-    def jvp_vjp(self, theta: Params, theta0: Params, images: Array, head: Array,
-                labels: Array) -> tuple[Array, Params]:
-        """jvp and vjp at theta0; XLA merges their primals."""
-
-        def f(p: Params) -> Array:
-            return features(p, images, self.work)
-
-        z, z_dot = jax.jvp(f, (theta0,), (minus(theta, theta0),))
-        _, pull = jax.vjp(f, theta0)
-        value, z_bar = jax.value_and_grad(head_loss)(z + z_dot, head, labels)
-        return value, pull(z_bar)[0]
 
     def linearize_transpose(self, theta: Params, theta0: Params, images: Array, head: Array,
                             labels: Array) -> tuple[Array, Params]:
@@ -227,7 +214,11 @@ def confine(threads: int) -> None:
     _threads = threads
 
 
+def evaluate(work: Work, params: inputs.Arrays, images: inputs.Array) -> Flat:
+    """f(x; params)."""
+    return np.asarray(features(arrays(params), jnp.asarray(images), work))
+
+
 if __name__ == "__main__":
-    if os.environ.get("PEERS_MALLOC") == "keep":
-        keep_memory()
-    serve(JaxJob)
+    keep_memory()
+    serve(JaxJob, evaluate)

@@ -4,6 +4,8 @@
     run WORK MODE THREADS VARIANT           one timed iteration     -> {"seconds": s, "peak_bytes": n}
     check WORK MODE THREADS FILE            every variant on a small batch against the reference in FILE, which is
                                             written if it is missing
+    golden FILE                             features against tests/golden/vit_reference.safetensors, which the C++
+                                            tests are held to as well
     quit
 
 With VARIANT only that variant is built, so that a fresh process holds nothing else when its memory is measured.
@@ -23,7 +25,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from works import MODES, WORKS, Work
+from works import MODES, WORKS, Work, parameter_shapes
 
 Flat = NDArray[np.float32]
 
@@ -43,6 +45,9 @@ class Job(Protocol):
 
 
 MakeJob = Callable[[Work, str, int, int], Job]  # work, mode, threads, batch
+Evaluate = Callable[[Work, dict[str, Flat], Flat], Flat]  # work, parameters, images -> features
+
+GOLDEN = Work("golden", image=8, patch=4, width=8, depth=2, heads=2, batch=5, embedding=6, mlp_ratio=2)
 
 
 def say(text: str) -> None:
@@ -94,13 +99,15 @@ def reset_peak() -> bool:
 class Server:
     """Keeps the last prepared job and answers requests about it."""
 
-    def __init__(self, make_job: MakeJob) -> None:
-        self._make_job = make_job
+    def __init__(self, make_job: MakeJob, evaluate: Evaluate) -> None:
+        self._make_job, self._evaluate = make_job, evaluate
         self._prepared: tuple[str, str, int] | None = None
         self._job: Job | None = None
         self._iterations: dict[str, Callable[[], object]] = {}
 
     def answer(self, words: list[str]) -> dict[str, object]:
+        if words[0] == "golden":
+            return self.golden(Path(words[1]))
         command, work, mode, threads = words[0], WORKS[words[1]], words[2], int(words[3])
         if mode not in MODES:
             raise ValueError(f"[serve] a mode is one of {', '.join(MODES)}; got '{mode}'.")
@@ -165,6 +172,26 @@ class Server:
         return {"ok": ok, "errors": errors, "failed": failed}
 
 
+    def golden(self, file: Path) -> dict[str, object]:
+        tensors = read_safetensors(file)
+        params = {name: tensors[f"theta0.{name}"] for name in parameter_shapes(GOLDEN)}
+        found, expected = self._evaluate(GOLDEN, params, tensors["input.images"]), tensors["output"]
+        error = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+        return {"ok": error <= TOLERANCE, "errors": {"features": {"golden": error}}, "failed": {}}
+
+
+def read_safetensors(file: Path) -> dict[str, Flat]:
+    """The f64 tensors of a file, as f32."""
+    data = file.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    return {
+        name: np.frombuffer(data[end + about["data_offsets"][0]:end + about["data_offsets"][1]], dtype="<f8")
+        .astype(np.float32).reshape(about["shape"])
+        for name, about in header.items() if name != "__metadata__"
+    }
+
+
 def difference(observed: dict[str, Flat], file: Path) -> dict[str, float]:
     """The distance of each part from the reference, relative to the reference's length."""
     result: dict[str, float] = {}
@@ -185,11 +212,11 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300]
 
 
-def serve(make_job: MakeJob) -> None:
+def serve(make_job: MakeJob, evaluate: Evaluate) -> None:
     """Answer until `quit` or the end of stdin. Only answers go to stdout, whatever a library prints."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    server = Server(make_job)
+    server = Server(make_job, evaluate)
     for line in sys.stdin:
         words = line.split()
         if not words:

@@ -8,6 +8,8 @@ Of the last block only what the class token needs is computed: keys and values o
 Shapes: B batch, T tokens, w width, H heads, d = w / H, p patch, g grid, E embedding.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,6 +17,19 @@ from torch import Tensor
 from works import LAYER_NORM_EPS, LOGIT_SCALE, Work
 
 Params = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Which library kernels stand for formulas."""
+
+    attention: bool
+    activation: bool
+
+
+FUSED = Kernels(attention=True, activation=True)
+EXPLICIT_ATTENTION = Kernels(attention=False, activation=True)
+WRITTEN_OUT = Kernels(attention=False, activation=False)  # what forward mode can push
 
 
 def linear(params: Params, name: str, x: Tensor) -> Tensor:
@@ -25,8 +40,9 @@ def layer_norm(params: Params, name: str, x: Tensor) -> Tensor:
     return F.layer_norm(x, x.shape[-1:], params[f"{name}.weight"], params[f"{name}.bias"], LAYER_NORM_EPS)
 
 
-def quick_gelu(x: Tensor) -> Tensor:
-    return x * torch.sigmoid(1.702 * x)
+def quick_gelu(x: Tensor, fused: bool) -> Tensor:
+    """x sigmoid(1.702 x) = silu(1.702 x) / 1.702; the latter keeps one tensor fewer for backward."""
+    return F.silu(1.702 * x) * (1.0 / 1.702) if fused else x * torch.sigmoid(1.702 * x)
 
 
 def patches(images: Tensor, p: int) -> Tensor:
@@ -45,7 +61,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, fused: bool) -> Tensor:
     return torch.softmax(q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2), dim=-1) @ v
 
 
-def attention(params: Params, name: str, x: Tensor, heads: int, fused: bool, queries: int | None) -> Tensor:
+def attention(params: Params, name: str, x: Tensor, heads: int, kernels: Kernels, queries: int | None) -> Tensor:
     """Self-attention of the first `queries` tokens (None: all) to all.  x [B, T, w] -> [B, queries, w]."""
     B, T, w = x.shape
     weight, bias = params[f"{name}.in_proj_weight"], params[f"{name}.in_proj_bias"]
@@ -58,18 +74,19 @@ def attention(params: Params, name: str, x: Tensor, heads: int, fused: bool, que
         q = F.linear(x[:, :Q], weight[:w], bias[:w]).reshape(B, Q, heads, w // heads).transpose(1, 2)
         kv = F.linear(x, weight[w:], bias[w:]).reshape(B, T, 2, heads, w // heads).permute(2, 0, 3, 1, 4)
         k, v = kv.unbind(0)
-    y = attend(q, k, v, fused).transpose(1, 2).reshape(B, Q, w)
+    y = attend(q, k, v, kernels.attention).transpose(1, 2).reshape(B, Q, w)
     return linear(params, f"{name}.out_proj", y)
 
 
-def block(params: Params, name: str, x: Tensor, heads: int, fused: bool, queries: int | None) -> Tensor:
-    y = attention(params, f"{name}.attn", layer_norm(params, f"{name}.ln_1", x), heads, fused, queries)
+def block(params: Params, name: str, x: Tensor, heads: int, kernels: Kernels, queries: int | None) -> Tensor:
+    y = attention(params, f"{name}.attn", layer_norm(params, f"{name}.ln_1", x), heads, kernels, queries)
     x = (x if queries is None else x[:, :queries]) + y
-    h = quick_gelu(linear(params, f"{name}.mlp.c_fc", layer_norm(params, f"{name}.ln_2", x)))
+    h = linear(params, f"{name}.mlp.c_fc", layer_norm(params, f"{name}.ln_2", x))
+    h = quick_gelu(h, kernels.activation)
     return x + linear(params, f"{name}.mlp.c_proj", h)
 
 
-def features(params: Params, images: Tensor, work: Work, fused: bool) -> Tensor:
+def features(params: Params, images: Tensor, work: Work, kernels: Kernels) -> Tensor:
     """f(x; theta), not normalised.  images [B, 3, image, image] -> [B, E]."""
     B = images.shape[0]
     tokens = F.linear(patches(images, work.patch), params["conv1.weight"].flatten(1))
@@ -77,7 +94,7 @@ def features(params: Params, images: Tensor, work: Work, fused: bool) -> Tensor:
     x = layer_norm(params, "ln_pre", torch.cat([first, tokens], dim=1) + params["positional_embedding"])
     for n in range(work.depth):
         last = n + 1 == work.depth
-        x = block(params, f"transformer.resblocks.{n}", x, work.heads, fused, 1 if last else None)
+        x = block(params, f"transformer.resblocks.{n}", x, work.heads, kernels, 1 if last else None)
     return layer_norm(params, "ln_post", x[:, 0]) @ params["proj"]
 
 

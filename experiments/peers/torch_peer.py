@@ -4,7 +4,6 @@ Usage: python torch_peer.py
 """
 
 import functools
-import os
 import sys
 from collections.abc import Callable
 
@@ -17,7 +16,7 @@ from torch.func import functional_call, grad_and_value, jvp, linearize, vjp, vma
 
 import inputs  # noqa: E402
 from serve import Flat, keep_memory, serve  # noqa: E402
-from torch_model import Params, features, head_loss  # noqa: E402
+from torch_model import EXPLICIT_ATTENTION, FUSED, WRITTEN_OUT, Kernels, Params, features, head_loss  # noqa: E402
 from works import (ADAM_EPS, BETA1, BETA2, LEARNING_RATE, MAX_NORM, TANGENTS, WEIGHT_DECAY, Work)  # noqa: E402
 
 Iteration = Callable[[], object]
@@ -35,16 +34,16 @@ def minus(a: Params, b: Params) -> Params:
 class Tower(torch.nn.Module):
     """The tower as a module with parameters of its own."""
 
-    def __init__(self, params: Params, work: Work, fused: bool) -> None:
+    def __init__(self, params: Params, work: Work, kernels: Kernels) -> None:
         super().__init__()
-        self.work, self.fused = work, fused
+        self.work, self.kernels = work, kernels
         self.names = {name: name.replace(".", "/") for name in params}
         for name, value in params.items():
             self.register_parameter(self.names[name], torch.nn.Parameter(value.clone()))
 
     def forward(self, images: Tensor) -> Tensor:
         params = {name: getattr(self, attribute) for name, attribute in self.names.items()}
-        return features(params, images, self.work, self.fused)
+        return features(params, images, self.work, self.kernels)
 
 
 class TorchJob:
@@ -75,13 +74,15 @@ class TorchJob:
 
     def f(self, params: Params) -> Tensor:
         """f(x; params), in a form that may be pushed forward."""
-        return features(params, self.images, self.work, fused=False)
+        return features(params, self.images, self.work, WRITTEN_OUT)
 
     def variants(self) -> dict[str, Callable[[], Iteration]]:
         return {
             "forward": {"eager": self.forward_eager, "compile": self.forward_compile,
                         "compile_frozen": self.forward_frozen},
-            "standard_step": {"eager": self.standard_eager, "compile": self.standard_compile,
+            "standard_step": {"eager": lambda: self.standard_eager(FUSED),
+                              "eager_explicit": lambda: self.standard_eager(EXPLICIT_ATTENTION),
+                              "compile": self.standard_compile,
                               "compile_whole": self.standard_compile_whole},
             "tangent_step": {"eager_paper": self.tangent_eager_paper, "eager_dual": self.tangent_eager_dual,
                              "eager_two_pass": self.tangent_eager_two_pass,
@@ -96,15 +97,15 @@ class TorchJob:
     # --- forward ---------------------------------------------------------------------------------
 
     def forward_eager(self) -> Iteration:
-        return torch.inference_mode()(lambda: features(self.theta0, self.images, self.work, fused=True))
+        return torch.inference_mode()(lambda: features(self.theta0, self.images, self.work, FUSED))
 
     def forward_compile(self) -> Iteration:
-        compiled = torch.compile(functools.partial(features, work=self.work, fused=True), fullgraph=True)
+        compiled = torch.compile(functools.partial(features, work=self.work, kernels=FUSED), fullgraph=True)
         return torch.no_grad()(lambda: compiled(self.theta0, self.images))
 
     def forward_frozen(self) -> Iteration:
         """Weights as constants, which the compiler may pack for the matrix library."""
-        tower = Tower(self.theta0, self.work, fused=True).eval()
+        tower = Tower(self.theta0, self.work, FUSED).eval()
         compiled = torch.compile(tower, fullgraph=True, options={"freezing": True})
         return torch.no_grad()(lambda: compiled(self.images))
 
@@ -138,11 +139,12 @@ class TorchJob:
 
         return step
 
-    def standard_loss(self, theta: Params, images: Tensor, head: Tensor, labels: Tensor) -> Tensor:
-        return head_loss(features(theta, images, self.work, fused=True), head, labels)
+    def standard_loss(self, theta: Params, images: Tensor, head: Tensor, labels: Tensor,
+                      kernels: Kernels = FUSED) -> Tensor:
+        return head_loss(features(theta, images, self.work, kernels), head, labels)
 
-    def standard_eager(self) -> Iteration:
-        return self.by_backward(lambda theta: self.standard_loss(theta, self.images, self.head, self.labels))
+    def standard_eager(self, kernels: Kernels) -> Iteration:
+        return self.by_backward(lambda theta: self.standard_loss(theta, self.images, self.head, self.labels, kernels))
 
     def standard_compile(self) -> Iteration:
         compiled = torch.compile(self.standard_loss, fullgraph=True)
@@ -153,7 +155,7 @@ class TorchJob:
         work = self.work
 
         def loss(theta: Params, images: Tensor, head: Tensor, labels: Tensor) -> Tensor:
-            return head_loss(features(theta, images, work, fused=False), head, labels)
+            return head_loss(features(theta, images, work, WRITTEN_OUT), head, labels)
 
         def gradient(theta: Params, images: Tensor, head: Tensor, labels: Tensor) -> Gradient:
             theta_bar, value = grad_and_value(loss)(theta, images, head, labels)
@@ -170,7 +172,7 @@ class TorchJob:
 
     def tangent_eager_paper(self) -> Iteration:
         """Reverse mode through jvp, as the paper's code does it."""
-        tower = Tower(self.theta0, self.work, fused=False)
+        tower = Tower(self.theta0, self.work, WRITTEN_OUT)
         for parameter in tower.parameters():
             parameter.requires_grad_(False)
         theta0 = {name: parameter.detach() for name, parameter in tower.named_parameters()}
@@ -213,7 +215,7 @@ class TorchJob:
             with torch.no_grad():
                 f, f_dot = jvp(self.f, (self.theta0,), (minus(self.theta, self.theta0),))
             loss, z_bar = self.cotangent(f + f_dot)
-            again = features(theta0, self.images, self.work, fused=True)
+            again = features(theta0, self.images, self.work, FUSED)
             theta_bar = torch.autograd.grad(again, list(theta0.values()), z_bar)
             return loss, dict(zip(theta0, theta_bar, strict=True))
 
@@ -228,7 +230,7 @@ class TorchJob:
                 f, push = linearize(self.f, self.theta0)
                 z = f + push(minus(self.theta, self.theta0))
             loss, z_bar = self.cotangent(z)
-            again = features(theta0, self.images, self.work, fused=True)
+            again = features(theta0, self.images, self.work, FUSED)
             theta_bar = torch.autograd.grad(again, list(theta0.values()), z_bar)
             return loss, dict(zip(theta0, theta_bar, strict=True))
 
@@ -239,7 +241,7 @@ class TorchJob:
         work = self.work
 
         def loss(theta: Params, theta0: Params, images: Tensor, head: Tensor, labels: Tensor) -> Tensor:
-            f, f_dot = jvp(lambda p: features(p, images, work, False), (theta0,), (minus(theta, theta0),))
+            f, f_dot = jvp(lambda p: features(p, images, work, WRITTEN_OUT), (theta0,), (minus(theta, theta0),))
             return head_loss(f + f_dot, head, labels)
 
         def gradient(theta: Params, theta0: Params, images: Tensor, head: Tensor, labels: Tensor) -> Gradient:
@@ -254,7 +256,7 @@ class TorchJob:
 
         def gradient(theta: Params, theta0: Params, images: Tensor, head: Tensor, labels: Tensor) -> Gradient:
             def f(p: Params) -> Tensor:
-                return features(p, images, work, False)
+                return features(p, images, work, WRITTEN_OUT)
 
             z, z_dot = jvp(f, (theta0,), (minus(theta, theta0),))
             _, pull = vjp(f, theta0)
@@ -286,7 +288,7 @@ class TorchJob:
         work = self.work
 
         def batched(theta0: Params, taus: Params, images: Tensor) -> tuple[Tensor, Tensor]:
-            f = functools.partial(features, images=images, work=work, fused=False)
+            f = functools.partial(features, images=images, work=work, kernels=WRITTEN_OUT)
             return vmap(lambda tau: jvp(f, (theta0,), (tau,)), out_dims=(None, 0))(taus)
 
         compiled = torch.compile(batched, fullgraph=True)
@@ -299,7 +301,7 @@ class TorchJob:
         work = self.work
 
         def f_lin(theta0: Params, tau: Params, images: Tensor) -> Tensor:
-            f, f_dot = jvp(lambda p: features(p, images, work, False), (theta0,), (tau,))
+            f, f_dot = jvp(lambda p: features(p, images, work, WRITTEN_OUT), (theta0,), (tau,))
             return f + f_dot
 
         compiled = torch.compile(f_lin, fullgraph=True)
@@ -330,7 +332,11 @@ class TorchJob:
         return {"gradient": gradient.numpy(), "losses": torch.stack(losses).numpy()}
 
 
+def evaluate(work: Work, params: inputs.Arrays, images: inputs.Array) -> Flat:
+    """f(x; params)."""
+    return features(tensors(params), torch.from_numpy(images), work, FUSED).numpy()
+
+
 if __name__ == "__main__":
-    if os.environ.get("PEERS_MALLOC") == "keep":
-        keep_memory()
-    serve(TorchJob)
+    keep_memory()
+    serve(TorchJob, evaluate)
