@@ -145,6 +145,7 @@ class Variant:
     side: str
     name: str
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)  # of all threads; empty if the side does not say
     peak_bytes: int | None = None
     base_bytes: int | None = None
 
@@ -202,6 +203,8 @@ def take_turns(ready: list[tuple[Process, list[Variant]]], row: Row, threads: in
             try:
                 answer = process.ask(f"run {row.work} {row.mode} {threads} {variant.name}")
                 variant.seconds.append(float(answer["seconds"]))
+                if answer.get("cpu_seconds") is not None:
+                    variant.cpu_seconds.append(float(answer["cpu_seconds"]))
             except (PeerError, KeyError, TypeError, ValueError) as error:
                 who = variant.label if isinstance(error, Refusal) else process.side.name
                 row.reasons[who] = f"{variant.name}, round {n + 1}: {error}"
@@ -300,12 +303,13 @@ def summary(rows: list[Row]) -> list[str]:
 
 def every_variant(rows: list[Row]) -> list[str]:
     """One line a variant."""
-    lines = [["variant", "ms", "fastest", "images/s", "ratio", "peak MB", "base MB"]]
+    lines = [["variant", "ms", "fastest", "cpu ms", "images/s", "ratio", "peak MB", "base MB"]]
     for row in rows:
         ours, images = best(row, OURS), WORKS[row.work].batch
         for v in row.variants:
             if v.median is not None:
-                lines.append([f"{row.mode}: {v.label}", milliseconds(v), f"{1e3 * min(v.seconds):.1f}",
+                cpu_ms = f"{1e3 * min(v.cpu_seconds):.1f}" if v.cpu_seconds else "-"
+                lines.append([f"{row.mode}: {v.label}", milliseconds(v), f"{1e3 * min(v.seconds):.1f}", cpu_ms,
                               f"{images / v.median:.1f}", ratio(v, ours), megabytes(v.peak_bytes),
                               megabytes(v.base_bytes)])
     return aligned(lines)
@@ -320,7 +324,8 @@ def report(rows: list[Row], threads: int, rounds: int) -> str:
                 f"batch {w.batch}, f32, {threads} threads; medians of {rounds} turns", *summary(mine), ""]
         out += [*every_variant(mine), ""]
         out += [f"- {row.mode}, {label}: {why}" for row in mine for label, why in row.reasons.items()] + [""]
-    out.append("ratio: the peer's time / ours. The columns show the fastest variant of each kind.")
+    out.append("ms: median; ratio: the peer's time / ours. The columns show the fastest variant of each kind.")
+    out.append("fastest, cpu ms: the smallest time, and processor time of all threads, of any turn.")
     return "\n".join(out)
 
 

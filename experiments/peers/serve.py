@@ -1,7 +1,7 @@
 """The peers' side of the protocol: one request a line on stdin, one JSON object a line on stdout.
 
     prepare WORK MODE THREADS [VARIANT]     build, compile, warm up -> {"ok": true, "variants": [...], "failed": {...}}
-    run WORK MODE THREADS VARIANT           one timed iteration     -> {"seconds": s, "peak_bytes": n}
+    run WORK MODE THREADS VARIANT           one timed iteration     -> {"seconds": s, "cpu_seconds": s, "peak_bytes": n}
     check WORK MODE THREADS FILE            every variant on a small batch against the reference in FILE, which is
                                             written if it is missing
     golden FILE                             features against tests/golden/vit_reference.safetensors, which the C++
@@ -149,10 +149,10 @@ class Server:
             raise ValueError(f"[serve] prepared is {self._prepared}; asked to run {(work.name, mode, threads)}.")
         iteration = self._iterations[variant]
         resets = reset_peak()
-        begin = time.perf_counter()
+        begin, begin_cpu = time.perf_counter(), time.process_time()
         iteration()
-        seconds = time.perf_counter() - begin
-        return {"seconds": seconds, "peak_bytes": peak_bytes() if resets else None}
+        seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - begin_cpu
+        return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_bytes": peak_bytes() if resets else None}
 
     def check(self, work: Work, mode: str, threads: int, file: Path) -> dict[str, object]:
         self._iterations, self._prepared, self._job = {}, None, None
