@@ -168,15 +168,17 @@ class Row:
     reasons: dict[str, str] = field(default_factory=dict)  # label -> why it is missing
 
 
-def start_sides(sides: list[Side], row: Row, threads: int, patience_s: float) -> list[tuple[Process, list[Variant]]]:
+def start_sides(sides: list[Side], row: Row, options: argparse.Namespace) -> list[tuple[Process, list[Variant]]]:
     """The sides that could be prepared, with their variants; the others' reasons go to the row."""
+    request = f"prepare {row.work} {row.mode} {options.threads}"
+    some = f" {options.variants}" if options.variants else ""
     ready: list[tuple[Process, list[Variant]]] = []
     for side in sides:
         say(f"{row.work} {row.mode}: preparing {side.name}")
         process: Process | None = None
         try:
-            process = Process(side, patience_s)
-            answer = process.ask(f"prepare {row.work} {row.mode} {threads}")
+            process = Process(side, options.patience)
+            answer = process.ask(request if side.name == OURS else request + some)
             variants = [Variant(side.name, str(name)) for name in answer["variants"]]
         except (PeerError, KeyError, TypeError) as error:
             row.reasons[side.name] = str(error) if isinstance(error, PeerError) else "answered no variants"
@@ -222,11 +224,10 @@ def measure_memory(sides: list[Side], row: Row, threads: int, patience_s: float)
     for variant in row.variants:
         if not variant.seconds:
             continue
-        alone = sum(other.side == variant.side for other in row.variants) == 1
         try:
             with Process(by_name[variant.side], patience_s) as process:
                 request = f"prepare {row.work} {row.mode} {threads}"
-                answer = process.ask(request if alone else f"{request} {variant.name}")
+                answer = process.ask(request if variant.side == OURS else f"{request} {variant.name}")
                 variant.base_bytes = _integer(answer.get("base_bytes"))
                 peaks = [_integer(process.ask(f"run {row.work} {row.mode} {threads} {variant.name}").get("peak_bytes"))
                          for _ in range(MEMORY_RUNS)]
@@ -242,7 +243,7 @@ def _integer(value: object) -> int | None:
 
 def measure(work: str, mode: str, sides: list[Side], options: argparse.Namespace) -> Row:
     row = Row(work, mode)
-    ready = start_sides(sides, row, options.threads, options.patience)
+    ready = start_sides(sides, row, options)
     try:
         take_turns(ready, row, options.threads, options.rounds)
     finally:
@@ -320,8 +321,9 @@ def report(rows: list[Row], threads: int, rounds: int) -> str:
     for work in dict.fromkeys(row.work for row in rows):
         mine = [row for row in rows if row.work == work]
         w = WORKS[work]
-        out += [f"{work}: images {w.image}x{w.image}, patch {w.patch}, width {w.width}, depth {w.depth}, heads {w.heads}, "
-                f"batch {w.batch}, f32, {threads} threads; medians of {rounds} turns", *summary(mine), ""]
+        out += [f"{work}: images {w.image}x{w.image}, patch {w.patch}, width {w.width}, depth {w.depth}, "
+                f"heads {w.heads}, batch {w.batch}, f32, {threads} threads; medians of {rounds} turns",
+                *summary(mine), ""]
         out += [*every_variant(mine), ""]
         out += [f"- {row.mode}, {label}: {why}" for row in mine for label, why in row.reasons.items()] + [""]
     out.append("ms: median; ratio: the peer's time / ours. The columns show the fastest variant of each kind.")
@@ -387,6 +389,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--torch-python", default=sys.executable, help="an interpreter that has torch")
     parser.add_argument("--jax-python", default=sys.executable, help="an interpreter that has jax")
     parser.add_argument("--peers", type=lambda t: choice(("torch", "jax"), "peers", t), default=["torch", "jax"])
+    parser.add_argument("--variants", help="only these of the peers, separated by commas; default all")
     parser.add_argument("--json", type=Path, help="write every time here")
     parser.add_argument("--only-peers", action="store_true", help="without our program")
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="do not measure memory")

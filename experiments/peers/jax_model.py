@@ -13,8 +13,16 @@ from works import LAYER_NORM_EPS, LOGIT_SCALE, Work
 Params = dict[str, Array]
 
 
+def product(x: Array, weight: Array) -> Array:
+    """x Wᵀ.  x [..., in], W [out, in] -> [..., out].
+
+    In two dimensions, because XLA's transposed product of more than one batch axis takes twice as long.
+    """
+    return (x.reshape(-1, x.shape[-1]) @ weight.T).reshape(*x.shape[:-1], -1)
+
+
 def linear(params: Params, name: str, x: Array) -> Array:
-    return x @ params[f"{name}.weight"].T + params[f"{name}.bias"]
+    return product(x, params[f"{name}.weight"]) + params[f"{name}.bias"]
 
 
 def layer_norm(params: Params, name: str, x: Array) -> Array:
@@ -39,13 +47,15 @@ def attention(params: Params, name: str, x: Array, heads: int, queries: int | No
     d = w // heads
     weight, bias = params[f"{name}.in_proj_weight"], params[f"{name}.in_proj_bias"]
     if queries is None:
-        q, k, v = jnp.moveaxis((x @ weight.T + bias).reshape(B, T, 3, heads, d), 2, 0)
+        Q = T
+        q, k, v = (product(x, weight) + bias).reshape(B, T, 3, heads, d).transpose(2, 0, 3, 1, 4)
     else:
-        q = (x[:, :queries] @ weight[:w].T + bias[:w]).reshape(B, queries, heads, d)
-        k, v = jnp.moveaxis((x @ weight[w:].T + bias[w:]).reshape(B, T, 2, heads, d), 2, 0)
-    scores = jnp.einsum("bqhd,bthd->bhqt", q * d**-0.5, k)
-    y = jnp.einsum("bhqt,bthd->bqhd", jax.nn.softmax(scores, axis=-1), v)
-    return linear(params, f"{name}.out_proj", y.reshape(B, -1, w))
+        Q = queries
+        q = (product(x[:, :Q], weight[:w]) + bias[:w]).reshape(B, Q, heads, d).swapaxes(1, 2)
+        k, v = (product(x, weight[w:]) + bias[w:]).reshape(B, T, 2, heads, d).transpose(2, 0, 3, 1, 4)
+    p = jax.nn.softmax(q * d**-0.5 @ k.swapaxes(-1, -2), axis=-1)
+    y = (p @ v).swapaxes(1, 2).reshape(B, Q, w)
+    return linear(params, f"{name}.out_proj", y)
 
 
 def block(params: Params, name: str, x: Array, heads: int, queries: int | None) -> Array:
@@ -58,7 +68,7 @@ def block(params: Params, name: str, x: Array, heads: int, queries: int | None) 
 def features(params: Params, images: Array, work: Work) -> Array:
     """f(x; theta), not normalised.  images [B, 3, image, image] -> [B, E]."""
     B, w = images.shape[0], work.width
-    tokens = patches(images, work.patch) @ params["conv1.weight"].reshape(w, -1).T
+    tokens = product(patches(images, work.patch), params["conv1.weight"].reshape(w, -1))
     first = jnp.broadcast_to(params["class_embedding"], (B, 1, w))
     x = layer_norm(params, "ln_pre", jnp.concatenate([first, tokens], axis=1) + params["positional_embedding"])
     for n in range(work.depth):

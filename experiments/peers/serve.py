@@ -1,6 +1,6 @@
 """The peers' side of the protocol: one request a line on stdin, one JSON object a line on stdout.
 
-    prepare WORK MODE THREADS [VARIANT]     build, compile, warm up -> {"ok": true, "variants": [...], "failed": {...}}
+    prepare WORK MODE THREADS [VARIANTS]    build, compile, warm up -> {"ok": true, "variants": [...], "failed": {...}}
     run WORK MODE THREADS VARIANT           one timed iteration     -> {"seconds": s, "cpu_seconds": s, "peak_bytes": n}
     check WORK MODE THREADS FILE            every variant on a small batch against the reference in FILE, which is
                                             written if it is missing
@@ -8,7 +8,8 @@
                                             tests are held to as well
     quit
 
-With VARIANT only that variant is built, so that a fresh process holds nothing else when its memory is measured.
+With VARIANTS, separated by commas, only those are built; with one, a fresh process holds nothing else when its memory
+is measured.
 `peak_bytes` is the high water of the resident set during that iteration; `base_bytes`, of `prepare`, the resident set
 before any weight was made (interpreter and libraries).
 """
@@ -112,21 +113,21 @@ class Server:
         if mode not in MODES:
             raise ValueError(f"[serve] a mode is one of {', '.join(MODES)}; got '{mode}'.")
         if command == "prepare":
-            return self.prepare(work, mode, threads, words[4] if len(words) > 4 else None)
+            return self.prepare(work, mode, threads, words[4].split(",") if len(words) > 4 else None)
         if command == "run":
             return self.run(work, mode, threads, words[4])
         if command == "check":
             return self.check(work, mode, threads, Path(words[4]))
         raise ValueError(f"[serve] a request is prepare, run, check or quit; got '{command}'.")
 
-    def prepare(self, work: Work, mode: str, threads: int, only: str | None) -> dict[str, object]:
+    def prepare(self, work: Work, mode: str, threads: int, only: list[str] | None) -> dict[str, object]:
         self._iterations, self._prepared, self._job = {}, None, None  # frees the last job
         base = resident_bytes()
         self._job = self._make_job(work, mode, threads, work.batch)
         failed: dict[str, str] = {}
         seconds: dict[str, float] = {}
         for name, build in self._job.variants().items():
-            if only is not None and name != only:
+            if only is not None and name not in only:
                 continue
             begin = time.perf_counter()
             try:
