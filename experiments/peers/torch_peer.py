@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 import torch  # noqa: E402
 import torch.autograd.forward_ad as forward_ad  # noqa: E402
 from torch import Tensor  # noqa: E402
-from torch.func import functional_call, grad_and_value, jvp, linearize, vjp, vmap  # noqa: E402
+from torch.func import functional_call, grad_and_value, jvp, vjp, vmap  # noqa: E402
 
 import inputs  # noqa: E402
 from serve import Flat, keep_memory, serve  # noqa: E402
@@ -86,11 +86,9 @@ class TorchJob:
                               "compile_whole": self.standard_compile_whole},
             "tangent_step": {"eager_paper": self.tangent_eager_paper, "eager_dual": self.tangent_eager_dual,
                              "eager_two_pass": self.tangent_eager_two_pass,
-                             "eager_linearize": self.tangent_eager_linearize,
                              "compile_paper": self.tangent_compile_paper,
                              "compile_one_pass": self.tangent_compile_one_pass},
-            "stream": {"eager_vmap": self.stream_eager, "eager_linearize": self.stream_eager_linearize,
-                       "compile_vmap": self.stream_compile},
+            "stream": {"eager_vmap": self.stream_eager, "compile_vmap": self.stream_compile},
             "forward8": {"eager": self.forward8_eager, "compile": self.forward8_compile},
         }[self.mode]
 
@@ -221,21 +219,6 @@ class TorchJob:
 
         return self.by_function(gradient)
 
-    def tangent_eager_linearize(self) -> Iteration:
-        """torch.func.linearize for the push, then an ordinary forward and backward at theta0."""
-        theta0 = {name: value.clone().requires_grad_() for name, value in self.theta0.items()}
-
-        def gradient() -> Gradient:
-            with torch.no_grad():
-                f, push = linearize(self.f, self.theta0)
-                z = f + push(minus(self.theta, self.theta0))
-            loss, z_bar = self.cotangent(z)
-            again = features(theta0, self.images, self.work, FUSED)
-            theta_bar = torch.autograd.grad(again, list(theta0.values()), z_bar)
-            return loss, dict(zip(theta0, theta_bar, strict=True))
-
-        return self.by_function(gradient)
-
     def tangent_compile_paper(self) -> Iteration:
         """The paper's way as one compiled function."""
         work = self.work
@@ -276,13 +259,6 @@ class TorchJob:
         """jvp under vmap: the primal is not batched, so it is computed once."""
         batched = vmap(lambda tau: jvp(self.f, (self.theta0,), (tau,)), out_dims=(None, 0))
         return torch.no_grad()(lambda: batched(self.stacked))
-
-    def stream_eager_linearize(self) -> Iteration:
-        def iteration() -> object:
-            f, push = linearize(self.f, self.theta0)
-            return f, vmap(push)(self.stacked)
-
-        return torch.no_grad()(iteration)
 
     def stream_compile(self) -> Iteration:
         work = self.work
