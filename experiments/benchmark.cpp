@@ -23,7 +23,6 @@ struct Options {
   std::vector<int> threads;
   std::int64_t rounds = 7;
   std::int64_t shard_size = 0;
-  std::int64_t slice_size = 0;
   bool json = false;
   bool profile = false;
   bool serve = false;
@@ -40,7 +39,6 @@ std::vector<std::unique_ptr<Work>> chosen_works(const Options& options) {
   for (const std::string& name : options.works) {
     WorkConfig config = find_work(name);
     if (options.shard_size > 0) config.shard_size = options.shard_size;
-    if (options.slice_size > 0) config.slice_size = options.slice_size;
     chosen.push_back(std::make_unique<Work>(config));
   }
   return chosen;
@@ -115,9 +113,6 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   app.add_option("--shard-size", options.shard_size, "Images in a shard; 0 takes each model's own")
-      ->check(CLI::Range(0, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--slice-size", options.slice_size, "Images worked on at once; 0 takes each model's own")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
   app.add_flag("--json", options.json, "Print one JSON object and no table");

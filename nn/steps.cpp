@@ -1,6 +1,5 @@
 #include "nn/steps.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -29,34 +28,27 @@ LossAndCotangent evaluate(const Loss& loss, const Tensor& features, const Tensor
   return {value[0].tensor().item(), cotangent[0].value().tensor()};
 }
 
-// Adds a slice's gradient to `sum` and returns its loss.
-using Slice = std::function<double(const Tensor& images, const Tensor& labels, double weight, GradientSum& sum)>;
-
-StepResult sum_over_shards(const ParamTree& theta, const Tensor& images, const Tensor& labels, const Shards& shards,
-                           const Slice& slice) {
+// Calls shard(images, labels, weight) on each shard and adds up what it returns.
+StepResult sum_over_shards(const Tensor& images, const Tensor& labels, const Shards& shards,
+                           const std::function<StepResult(const Tensor&, const Tensor&, double)>& shard) {
   const std::int64_t B = images.shape()[0];
-  const auto shard = [&](std::int64_t index) -> StepResult {
-    const auto [first, last] = engine::shard_range(index, B, shards.size);
-    const std::int64_t size = shards.slice > 0 ? shards.slice : shards.size;
-    GradientSum sum(theta.shared_layout(), theta.dtype());
-    double loss = 0.0;
-    for (std::int64_t begin = first; begin < last; begin += size) {
-      const std::int64_t end = std::min(begin + size, last);
-      const double weight = static_cast<double>(end - begin) / static_cast<double>(B);
-      loss += slice(images.slice(0, begin, end), labels.slice(0, begin, end), weight, sum);
-    }
-    return {loss, std::move(sum).finished()};
-  };
   std::optional<StepResult> total;
-  shards.pool.run_ordered<StepResult>(engine::shard_count(B, shards.size), shard, [&](std::int64_t, StepResult&& part) {
-    if (!total.has_value()) {
-      total = std::move(part);
-      return;
-    }
-    const engine::Timed timed("sum of the shards");
-    total->loss += part.loss;
-    total->gradient.axpy(1.0, part.gradient);
-  });
+  shards.pool.run_ordered<StepResult>(
+      engine::shard_count(B, shards.size),
+      [&](std::int64_t index) {
+        const auto [begin, end] = engine::shard_range(index, B, shards.size);
+        const double weight = static_cast<double>(end - begin) / static_cast<double>(B);
+        return shard(images.slice(0, begin, end), labels.slice(0, begin, end), weight);
+      },
+      [&](std::int64_t, StepResult&& part) {
+        if (!total.has_value()) {
+          total = std::move(part);
+          return;
+        }
+        const engine::Timed timed("sum of the shards");
+        total->loss += part.loss;
+        total->gradient.axpy(1.0, part.gradient);
+      });
   return std::move(total).value();
 }
 
@@ -64,26 +56,22 @@ StepResult sum_over_shards(const ParamTree& theta, const Tensor& images, const T
 
 StepResult standard_step(const Model& f, const ParamTree& theta, const Tensor& images, const Tensor& labels,
                          const Loss& loss, const Shards& shards) {
-  return sum_over_shards(theta, images, labels, shards,
-                         [&](const Tensor& x, const Tensor& y, double weight, GradientSum& sum) {
-                           TangentRecording recording = record(f, theta, x);  // 1 unit
-                           const LossAndCotangent l = evaluate(loss, recording.primal(), y, weight);
-                           std::move(recording).pull_into(l.cotangent, sum);  // 2 units
-                           return l.loss;
-                         });
+  return sum_over_shards(images, labels, shards, [&](const Tensor& x, const Tensor& y, double weight) -> StepResult {
+    TangentRecording recording = record(f, theta, x);  // 1 unit
+    const LossAndCotangent l = evaluate(loss, recording.primal(), y, weight);
+    return {l.loss, std::move(recording).pull(l.cotangent)};  // 2 units
+  });
 }
 
 StepResult tangent_step(const TangentModel& f, const ParamTree& theta, const Tensor& images, const Tensor& labels,
                         const Loss& loss, const Shards& shards) {
   const ParamTree tau = theta - f.theta0();
-  return sum_over_shards(
-      theta, images, labels, shards, [&](const Tensor& x, const Tensor& y, double weight, GradientSum& sum) {
-        TangentRecording recording = f.record(x);  // 1 unit, the only recording
-        const Tensor features = engine::add(recording.primal(), recording.push(tau)).tensor();  // 2 units
-        const LossAndCotangent l = evaluate(loss, features, y, weight);                         // the head: small
-        std::move(recording).pull_into(l.cotangent, sum);                                       // 2 units
-        return l.loss;
-      });
+  return sum_over_shards(images, labels, shards, [&](const Tensor& x, const Tensor& y, double weight) -> StepResult {
+    TangentRecording recording = f.record(x);  // 1 unit, the only recording
+    const Tensor features = engine::add(recording.primal(), recording.push(tau)).tensor();  // 2 units
+    const LossAndCotangent l = evaluate(loss, features, y, weight);                         // the head: small
+    return {l.loss, std::move(recording).pull(l.cotangent)};                                // 2 units
+  });
 }
 
 }  // namespace nn

@@ -6,8 +6,7 @@
 //
 // f_lin is affine in τ with matrix J, so ∂L/∂τ = Jᵀ ∂L/∂f_lin exactly, with the residuals the push used: no derivative
 // is taken through a derivative. The batch is cut into shards, each on one thread; losses and gradients are summed in
-// shard order. Within a shard, slices of a few images are worked through one after the other and add to one gradient: a shard
-// is large so that few gradients are summed, a slice small so that what one op makes is still in the cache for the next.
+// shard order.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +22,7 @@ using Loss = std::function<engine::Var(const engine::Var& features, const engine
 
 struct Shards {
   engine::ShardPool& pool;
-  std::int64_t size;       // images in each; never chosen from the number of threads, or the bits would depend on it
-  std::int64_t slice = 0;  // images worked on at once; 0: the whole shard. It, too, is part of what decides the bits
+  std::int64_t size;  // images in each; never chosen from the number of threads, or the bits would depend on it
 };
 
 struct StepResult {

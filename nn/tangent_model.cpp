@@ -29,6 +29,28 @@ Tangents as_tangents(std::string_view where, const ParamTree& tree, const std::s
   return {tensors.begin(), tensors.end()};
 }
 
+// A gradient that is written where it stands: the rules put each parameter's cotangent into its part of one buffer, which is
+// neither set to zero first nor gathered afterwards.
+struct Gradient {
+  Gradient(std::shared_ptr<const Layout> of, engine::DType dtype)
+      : layout(std::move(of)), flat(Tensor::empty({layout->numel()}, dtype)) {
+    const engine::MutableTensor all = flat.writable();
+    for (const Layout::Entry& entry : layout->entries())
+      parts.push_back({all.slice(0, entry.offset, entry.offset + entry.shape.numel()).reshape(entry.shape)});
+  }
+
+  ParamTree finished() && {  // zeros where nothing arrived
+    for (engine::CotangentSum& part : parts) {
+      if (part.empty) add_to(part, Tensor::zeros({}, flat.dtype()).broadcast_to(part.values.shape()));
+    }
+    return {layout, std::move(flat)};
+  }
+
+  std::shared_ptr<const Layout> layout;
+  Tensor flat;
+  std::vector<engine::CotangentSum> parts;  // of `flat`, one per parameter
+};
+
 }  // namespace
 
 TangentRecording record(const Model& f, const ParamTree& theta0, const Tensor& input) {
@@ -40,39 +62,19 @@ Tensor TangentRecording::push(const ParamTree& v) const {
   return y_dot.has_value() ? y_dot->tensor() : Tensor::zeros(primal().shape(), primal().dtype());
 }
 
-GradientSum::GradientSum(std::shared_ptr<const Layout> layout, engine::DType dtype)
-    : layout_(std::move(layout)), flat_(Tensor::empty({layout_->numel()}, dtype)) {
-  const engine::MutableTensor flat = flat_.writable();
-  for (const Layout::Entry& entry : layout_->entries()) {
-    parts_.push_back({flat.slice(0, entry.offset, entry.offset + entry.shape.numel()).reshape(entry.shape)});
-  }
-}
-
-ParamTree GradientSum::finished() && {
-  for (engine::CotangentSum& part : parts_) {
-    if (part.empty) add_to(part, Tensor::zeros({}, flat_.dtype()).broadcast_to(part.values.shape()));
-  }
-  return {layout_, std::move(flat_)};
-}
-
 ParamTree TangentRecording::pull(const Tensor& u) const& {
-  GradientSum sum(layout_, primal().dtype());
+  Gradient gradient(layout_, primal().dtype());
   const Tangents x_bar = record_.pull(Tangents{u});
   for (std::size_t i = 0; i < x_bar.size(); ++i) {
-    if (x_bar[i].has_value()) add_to(sum.parts_[i], x_bar[i]->tensor());
+    if (x_bar[i].has_value()) add_to(gradient.parts[i], x_bar[i]->tensor());
   }
-  return std::move(sum).finished();
+  return std::move(gradient).finished();
 }
 
 ParamTree TangentRecording::pull(const Tensor& u) && {
-  GradientSum sum(layout_, primal().dtype());
-  std::move(*this).pull_into(u, sum);
-  return std::move(sum).finished();
-}
-
-void TangentRecording::pull_into(const Tensor& u, GradientSum& sum) && {
-  if (sum.layout_ != layout_) throw engine::ShapeError("[pull_into] the sum belongs to another model.");
-  std::move(record_).pull_into(Tangents{u}, sum.parts_);
+  Gradient gradient(layout_, primal().dtype());
+  std::move(record_).pull_into(Tangents{u}, gradient.parts);
+  return std::move(gradient).finished();
 }
 
 StreamOutput stream(const Model& f, const ParamTree& theta0, const Tensor& input,

@@ -17,26 +17,12 @@ namespace nn {
 
 using Model = std::function<engine::Var(const Params& params, const engine::Var& input)>;
 
-// A gradient that grows where it stands, slice of a batch by slice, without being set to zero first.
-class GradientSum {
- public:
-  GradientSum(std::shared_ptr<const Layout> layout, engine::DType dtype);
-  ParamTree finished() &&;  // zeros where nothing was added
-
- private:
-  friend class TangentRecording;
-  std::shared_ptr<const Layout> layout_;
-  engine::Tensor flat_;
-  std::vector<engine::CotangentSum> parts_;  // of flat_, one per parameter
-};
-
 class TangentRecording {  // one batch, recorded at one point
  public:
   const engine::Tensor& primal() const noexcept { return record_.primals()[0].tensor(); }  // f(x; θ0), [B, E]
   engine::Tensor push(const ParamTree& v) const;                                           // J v, [B, E]
   ParamTree pull(const engine::Tensor& u) const&;                                          // Jᵀ u, u [B, E]
-  ParamTree pull(const engine::Tensor& u) &&;                    // the last use: frees as it goes
-  void pull_into(const engine::Tensor& u, GradientSum& sum) &&;  // the same, added to `sum`
+  ParamTree pull(const engine::Tensor& u) &&;  // the last use: frees as it goes
   std::int64_t residual_bytes() const { return record_.residual_bytes(); }
 
  private:

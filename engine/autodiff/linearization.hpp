@@ -29,8 +29,9 @@ class Linearization {
   Tangents pull(TangentSpan y_bar) const&;
   Tangents pull(TangentSpan y_bar) &&;  // the last use: frees each residual as the sweep passes it
 
-  // The last use, added to sums the caller keeps, one per input: a batch's gradient grows slice by slice where it stands.
-  // The rules must see plain values only: not for a recording inside another transform (throws std::logic_error).
+  // The last use, written or added to sums the caller keeps, one per input: a gradient need not be gathered afterwards.
+  // Throws ShapeError if a sum does not match its input, and std::logic_error for a recording inside another transform:
+  // the rules must see plain values only.
   void pull_into(TangentSpan y_bar, std::span<CotangentSum> x_bar) &&;
 
   std::int64_t residual_bytes() const;  // storage held by the residuals, each block counted once

@@ -41,6 +41,7 @@ Tensor sum(const Tensor& x, const Axes& axes);  // axes resolved and sorted; the
 Tensor max_last(const Tensor& x);               // [..., C] -> [..., 1]
 double dot(const Tensor& a, const Tensor& b);   // Σ a b, accumulated in f64
 void softmax(const Tensor& x, double scale, MutableTensor p);             // p = softmax(scale·x); x and p dense
+void softmax_in_place(MutableTensor x, double scale);                     // dense
 Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale);  // D(p) v = scale·p ⊙ (v − ⟨p, v⟩)
 void sum_rows(const Tensor& x, MutableTensor out, bool accumulate);  // x [R, C] -> out [C] dense, Σ over rows [+ out]
 struct Normalised {

@@ -13,7 +13,7 @@ LayerNormForward layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
   const Tensor dense = x.contiguous();
   const Tensor scales = gamma.contiguous();
   const Tensor shifts = beta.contiguous();
-  const Rows rows = rows_of(x);
+  const Rows rows = rows_of(x.shape());
   LayerNormForward result{Tensor::empty(x.shape(), x.dtype()),
                           {Tensor::empty(x.shape(), x.dtype()), Tensor::empty(x.shape().without(-1), x.dtype())}};
   with_float_type(x.dtype(), [&]<class T>() {
@@ -46,7 +46,7 @@ LayerNormForward layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
 
 Tensor layer_norm_push(const Normalised& hat, const Tensor& gamma, const Tensor* x_dot, const Tensor* gamma_dot,
                        const Tensor* beta_dot) {
-  const Rows rows = rows_of(hat.value);
+  const Rows rows = rows_of(hat.value.shape());
   const Tensor zeros = Tensor::zeros({rows.length}, hat.value.dtype());
   const Tensor scales = gamma.contiguous();
   const Tensor scales_dot = gamma_dot != nullptr ? gamma_dot->contiguous() : zeros;
@@ -84,7 +84,7 @@ void layer_norm_pull(const Normalised& hat, const Tensor& gamma, const Tensor& y
                      Target beta_bar) {
   const Tensor dense = y_bar.contiguous();
   const Tensor scales = gamma.contiguous();
-  const Rows rows = rows_of(hat.value);
+  const Rows rows = rows_of(hat.value.shape());
   Tensor product = Tensor::empty({rows.length}, y_bar.dtype());  // γ ȳ of one row
   with_float_type(y_bar.dtype(), [&]<class T>() {
     const T* __restrict scale = scales.data<T>();

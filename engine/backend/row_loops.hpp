@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/tensor/tensor.hpp"
+#include "engine/tensor/shape.hpp"
 
 namespace engine::backend {
 
@@ -12,9 +12,9 @@ struct Rows {
   std::int64_t length;  // of each
 };
 
-inline Rows rows_of(const Tensor& x) {
-  const std::int64_t length = x.shape()[-1];
-  return {length == 0 ? 0 : x.numel() / length, length};
+inline Rows rows_of(const Shape& shape) {
+  const std::int64_t length = shape[-1];
+  return {length == 0 ? 0 : shape.numel() / length, length};
 }
 
 template <class T>

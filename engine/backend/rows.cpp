@@ -90,7 +90,7 @@ Tensor sum(const Tensor& x, const Axes& axes) {
 
 void sum_rows(const Tensor& x, MutableTensor out, bool accumulate) {
   const Tensor dense = x.contiguous();
-  const Rows rows = rows_of(x);
+  const Rows rows = rows_of(x.shape());
   with_float_type(x.dtype(), [&]<class T>() {
     T* __restrict total = out.data<T>();
     if (!accumulate) std::fill_n(total, rows.length, T(0));
@@ -104,7 +104,7 @@ void sum_rows(const Tensor& x, MutableTensor out, bool accumulate) {
 
 Tensor max_last(const Tensor& x) {
   const Tensor dense = x.contiguous();
-  const Rows rows = rows_of(x);
+  const Rows rows = rows_of(x.shape());
   Tensor result = Tensor::empty(x.shape().with(-1, 1), x.dtype());
   with_float_type(x.dtype(), [&]<class T>() {
     T* out = result.writable().data<T>();
@@ -127,23 +127,36 @@ double dot(const Tensor& a, const Tensor& b) {
   });
 }
 
-void softmax(const Tensor& x, double scale, MutableTensor p) {
+namespace {
+
+template <class T>
+void softmax_chunks(const T* x, T scale, T* p, const Rows& rows) {
   constexpr std::int64_t kChunk = 4096;  // elements: what stays in the first cache between the three passes
-  const Rows rows = rows_of(x);
   const std::int64_t step = std::max<std::int64_t>(1, kChunk / std::max<std::int64_t>(rows.length, 1));
+  for (std::int64_t begin = 0; begin < rows.count; begin += step) {
+    const std::int64_t offset = begin * rows.length;
+    softmax_rows<T>(x + offset, scale, p + offset, std::min(step, rows.count - begin), rows.length, nullptr);
+  }
+}
+
+}  // namespace
+
+void softmax(const Tensor& x, double scale, MutableTensor p) {
   with_float_type(x.dtype(), [&]<class T>() {
-    for (std::int64_t begin = 0; begin < rows.count; begin += step) {
-      const std::int64_t offset = begin * rows.length;
-      softmax_rows<T>(x.data<T>() + offset, static_cast<T>(scale), p.data<T>() + offset,
-                      std::min(step, rows.count - begin), rows.length, nullptr);
-    }
+    softmax_chunks<T>(x.data<T>(), static_cast<T>(scale), p.data<T>(), rows_of(x.shape()));
+  });
+}
+
+void softmax_in_place(MutableTensor x, double scale) {
+  with_float_type(x.dtype(), [&]<class T>() {
+    softmax_chunks<T>(x.data<T>(), static_cast<T>(scale), x.data<T>(), rows_of(x.shape()));
   });
 }
 
 Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale) {
   const Tensor dense = v.contiguous();
   const Tensor probabilities = p.contiguous();
-  const Rows rows = rows_of(v);
+  const Rows rows = rows_of(v.shape());
   Tensor result = Tensor::empty(v.shape(), v.dtype());
   with_float_type(v.dtype(), [&]<class T>() {
     T* out = result.writable().data<T>();
@@ -162,7 +175,7 @@ Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale) {
 
 Normalised normalise(const Tensor& x) {
   const Tensor dense = x.contiguous();
-  const Rows rows = rows_of(x);
+  const Rows rows = rows_of(x.shape());
   Normalised result{Tensor::empty(x.shape(), x.dtype()), Tensor::empty(x.shape().without(-1), x.dtype())};
   with_float_type(x.dtype(), [&]<class T>() {
     T* value = result.value.writable().data<T>();
@@ -181,7 +194,7 @@ Normalised normalise(const Tensor& x) {
 
 Tensor normalise_jacobian(const Normalised& x, const Tensor& v) {
   const Tensor dense = v.contiguous();
-  const Rows rows = rows_of(v);
+  const Rows rows = rows_of(v.shape());
   Tensor result = Tensor::empty(v.shape(), v.dtype());
   with_float_type(v.dtype(), [&]<class T>() {
     T* out = result.writable().data<T>();
@@ -201,7 +214,7 @@ Tensor normalise_jacobian(const Normalised& x, const Tensor& v) {
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, Tensor* residual) {
   const Tensor z = logits.contiguous();
   const Tensor t = targets.contiguous();
-  const Rows rows = rows_of(logits);
+  const Rows rows = rows_of(logits.shape());
   Tensor difference = Tensor::empty(logits.shape(), logits.dtype());
   double total = 0;
   with_float_type(logits.dtype(), [&]<class T>() {

@@ -5,7 +5,9 @@
 //   pull   V̄ = Pᵀ Ō,   S̄ = s D(P) (Ō Vᵀ),   Q̄ = S̄ K,   K̄ = S̄ᵀ Q
 //
 // Q, K, V [B, H, T, d] are strided views of qkv [B, T, 3C], and results are written through such views: nothing is copied.
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "engine/autodiff/primitive.hpp"
 #include "engine/backend/kernels.hpp"
@@ -35,43 +37,54 @@ class Attention final : public Primitive {
 
   Evaluation forward(VarSpan x, Save save) const override {
     const Tensor qkv = x[0].tensor().contiguous();
-    const auto [q, k, v] = split(qkv);
-    Tensor p = scores(qkv);
-    backend::matmul(q, swapped(k), p.writable());
-    backend::softmax(p, factor(qkv), p.writable());  // in place
-    Tensor o = output(qkv);
-    backend::matmul(p, v, head_view(o.writable(), 1, 0, heads_));
-    return {{o}, save == Save::yes ? Vars{qkv, p} : Vars{}};
+    Tensor all_p = scores(qkv);
+    Tensor all_o = output(qkv);
+    for_each_group(qkv, [&](std::int64_t begin, std::int64_t end) {
+      const auto [q, k, v] = split(qkv.slice(0, begin, end));
+      const MutableTensor p = all_p.writable().slice(0, begin, end);
+      backend::matmul(q, swapped(k), p);
+      backend::softmax_in_place(p, factor(qkv));
+      backend::matmul(all_p.slice(0, begin, end), v, head_view(all_o.writable().slice(0, begin, end), 1, 0, heads_));
+    });
+    return {{all_o}, save == Save::yes ? Vars{qkv, all_p} : Vars{}};
   }
 
   Tangents pushforward(VarSpan r, TangentSpan x_dot) const override {
-    const auto [q, k, v] = split(r[0].tensor());
-    const Tensor& p = r[1].tensor();
-    const Tensor qkv_dot = x_dot[0]->tensor().contiguous();
-    const auto [q_dot, k_dot, v_dot] = split(qkv_dot);
-    Tensor s_dot = scores(qkv_dot);
-    backend::matmul(q_dot, swapped(k), s_dot.writable());
-    backend::matmul(q, swapped(k_dot), s_dot.writable(), {.accumulate = true});
-    const Tensor p_dot = backend::softmax_jacobian(p, s_dot, factor(qkv_dot));
-    Tensor o_dot = output(qkv_dot);
-    backend::matmul(p_dot, v, head_view(o_dot.writable(), 1, 0, heads_));
-    backend::matmul(p, v_dot, head_view(o_dot.writable(), 1, 0, heads_), {.accumulate = true});
-    return {Var(o_dot)};
+    const Tensor& all_qkv = r[0].tensor();
+    const Tensor all_qkv_dot = x_dot[0]->tensor().contiguous();
+    Tensor all_o_dot = output(all_qkv);
+    for_each_group(all_qkv, [&](std::int64_t begin, std::int64_t end) {
+      const auto [q, k, v] = split(all_qkv.slice(0, begin, end));
+      const auto [q_dot, k_dot, v_dot] = split(all_qkv_dot.slice(0, begin, end));
+      const Tensor p = r[1].tensor().slice(0, begin, end);
+      const MutableTensor o_dot = head_view(all_o_dot.writable().slice(0, begin, end), 1, 0, heads_);
+      Tensor s_dot = Tensor::empty(p.shape(), p.dtype());
+      backend::matmul(q_dot, swapped(k), s_dot.writable());
+      backend::matmul(q, swapped(k_dot), s_dot.writable(), {.accumulate = true});
+      const Tensor p_dot = backend::softmax_jacobian(p, s_dot, factor(all_qkv));
+      backend::matmul(p_dot, v, o_dot);
+      backend::matmul(p, v_dot, o_dot, {.accumulate = true});
+    });
+    return {Var(all_o_dot)};
   }
 
   Tangents pullback(VarSpan r, TangentSpan y_bar, const Wanted&) const override {
-    const Tensor& qkv = r[0].tensor();
-    const auto [q, k, v] = split(qkv);
-    const Tensor& p = r[1].tensor();
-    const Tensor o_bar = head_view(y_bar[0]->tensor().contiguous(), 1, 0, heads_);
-    Tensor qkv_bar = Tensor::empty(qkv.shape(), qkv.dtype());
-    backend::matmul(swapped(p), o_bar, head_view(qkv_bar.writable(), 3, 2, heads_));
-    Tensor p_bar = scores(qkv);
-    backend::matmul(o_bar, swapped(v), p_bar.writable());
-    const Tensor s_bar = backend::softmax_jacobian(p, p_bar, factor(qkv));
-    backend::matmul(s_bar, k, head_view(qkv_bar.writable(), 3, 0, heads_));
-    backend::matmul(swapped(s_bar), q, head_view(qkv_bar.writable(), 3, 1, heads_));
-    return {Var(qkv_bar)};
+    const Tensor& all_qkv = r[0].tensor();
+    const Tensor all_o_bar = head_view(y_bar[0]->tensor().contiguous(), 1, 0, heads_);
+    Tensor all_qkv_bar = Tensor::empty(all_qkv.shape(), all_qkv.dtype());
+    for_each_group(all_qkv, [&](std::int64_t begin, std::int64_t end) {
+      const auto [q, k, v] = split(all_qkv.slice(0, begin, end));
+      const Tensor p = r[1].tensor().slice(0, begin, end);
+      const Tensor o_bar = all_o_bar.slice(0, begin, end);
+      const MutableTensor qkv_bar = all_qkv_bar.writable().slice(0, begin, end);
+      backend::matmul(swapped(p), o_bar, head_view(qkv_bar, 3, 2, heads_));
+      Tensor p_bar = Tensor::empty(p.shape(), p.dtype());
+      backend::matmul(o_bar, swapped(v), p_bar.writable());
+      const Tensor s_bar = backend::softmax_jacobian(p, p_bar, factor(all_qkv));
+      backend::matmul(s_bar, k, head_view(qkv_bar, 3, 0, heads_));
+      backend::matmul(swapped(s_bar), q, head_view(qkv_bar, 3, 1, heads_));
+    });
+    return {Var(all_qkv_bar)};
   }
 
   Vars decompose(VarSpan x) const override {
@@ -91,6 +104,14 @@ class Attention final : public Primitive {
   };
   Parts split(const Tensor& qkv) const {
     return {head_view(qkv, 3, 0, heads_), head_view(qkv, 3, 1, heads_), head_view(qkv, 3, 2, heads_)};
+  }
+  // A few images at a time, so that their scores stay in the core's cache from one product to the next.
+  void for_each_group(const Tensor& qkv, const std::function<void(std::int64_t begin, std::int64_t end)>& body) const {
+    constexpr std::int64_t kScores = 1 << 15;  // elements
+    const std::int64_t B = qkv.shape()[0];
+    const std::int64_t size =
+        std::max<std::int64_t>(1, kScores / std::max<std::int64_t>(1, heads_ * qkv.shape()[1] * qkv.shape()[1]));
+    for (std::int64_t begin = 0; begin < B; begin += size) body(begin, std::min(begin + size, B));
   }
   double factor(const Tensor& qkv) const { return 1.0 / std::sqrt(static_cast<double>(qkv.shape()[2] / 3 / heads_)); }
   Tensor scores(const Tensor& qkv) const {

@@ -53,13 +53,9 @@ std::string known_names(const Known& known, const auto& name_of) {
 
 std::span<const WorkConfig> works() {
   static const std::array<WorkConfig, 3> all{{
-      {"vit192", {.image_size = 32, .patch = 4, .width = 192, .depth = 6, .heads = 3, .embedding = 256}, 128, 16, 4},
-      {"vit128", {.image_size = 32, .patch = 8, .width = 128, .depth = 4, .heads = 4, .embedding = 256}, 128, 16, 16},
-      {"clip_b32",
-       {.image_size = 224, .patch = 32, .width = 768, .depth = 12, .heads = 12, .embedding = 512},
-       16,
-       8,
-       8},
+      {"vit192", {.image_size = 32, .patch = 4, .width = 192, .depth = 6, .heads = 3, .embedding = 256}, 128, 16},
+      {"vit128", {.image_size = 32, .patch = 8, .width = 128, .depth = 4, .heads = 4, .embedding = 256}, 128, 16},
+      {"clip_b32", {.image_size = 224, .patch = 32, .width = 768, .depth = 12, .heads = 12, .embedding = 512}, 16, 8},
   }};
   return all;
 }
@@ -106,7 +102,7 @@ void Work::step(Mode mode, engine::ShardPool& pool) {
   const nn::Loss loss = [this](const Var& features, const Tensor& labels) {
     return cross_entropy(linear(l2_normalize(features), head_), labels);
   };
-  const nn::Shards shards{pool, config_.shard_size, config_.slice_size};
+  const nn::Shards shards{pool, config_.shard_size};
   nn::StepResult result = mode == Mode::standard_step
                               ? nn::standard_step(tangent_model_.model(), theta_, images_, labels_, loss, shards)
                               : nn::tangent_step(tangent_model_, theta_, images_, labels_, loss, shards);
@@ -118,8 +114,8 @@ void Work::evaluate(Mode mode, engine::ShardPool& pool) const {
   const nn::Params params(theta_);
   const std::span<const nn::ParamTree> directions =
       std::span(directions_).first(mode == Mode::linearised_forward ? 1 : kDirections);
-  pool.run(engine::shard_count(config_.batch, config_.slice_size), [&](std::int64_t shard) {
-    const auto [begin, end] = engine::shard_range(shard, config_.batch, config_.slice_size);
+  pool.run(engine::shard_count(config_.batch, config_.shard_size), [&](std::int64_t shard) {
+    const auto [begin, end] = engine::shard_range(shard, config_.batch, config_.shard_size);
     const Tensor images = images_.slice(0, begin, end);
     if (mode == Mode::forward) {
       tangent_model_.model()(params, images);

@@ -22,7 +22,6 @@ struct WorkConfig {
   models::VitConfig vit;
   std::int64_t batch;
   std::int64_t shard_size;
-  std::int64_t slice_size;
 };
 
 std::span<const WorkConfig> works();

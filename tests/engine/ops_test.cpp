@@ -207,8 +207,9 @@ BOOST_AUTO_TEST_CASE(row_ops_obey_their_rules) {
 
 BOOST_AUTO_TEST_CASE(attention_obeys_its_rules) {
   Random random(9);
-  for (const auto& [B, T, heads, d] :
-       std::vector<std::array<std::int64_t, 4>>{{1, 1, 1, 1}, {2, 1, 2, 3}, {1, 4, 1, 3}, {2, 5, 2, 3}, {3, 2, 3, 1}}) {
+  // The last one is worked through in groups of two images, two, and one.
+  for (const auto& [B, T, heads, d] : std::vector<std::array<std::int64_t, 4>>{
+           {1, 1, 1, 1}, {2, 1, 2, 3}, {1, 4, 1, 3}, {2, 5, 2, 3}, {3, 2, 3, 1}, {5, 65, 3, 2}}) {
     check_rules("attention", [heads = heads](VarSpan v) { return Vars{attention(v[0], heads)}; },
                 {random_tensor({B, T, 3 * heads * d}, random)},
                 {.reference = [heads = heads](const std::vector<Tensor>& x) { return naive_attention(x[0], heads); }});
