@@ -74,22 +74,9 @@ std::uint32_t read_number(ByteSource& source) {
   return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
 }
 
-// What stands in a repository for a file that Git LFS keeps elsewhere; its first four letters have been read.
-bool is_lfs_pointer(ByteSource& source, const std::uint32_t magic) {
-  constexpr std::uint32_t kFirstLetters = 0x76657273;  // "vers"
-  constexpr std::string_view kRest = "ion https://git-lfs";
-  if (magic != kFirstLetters) return false;
-  std::array<std::uint8_t, kRest.size()> letters{};
-  return source.read(letters) == kRest.size() && std::ranges::equal(letters, kRest);
-}
-
 void read_magic(ByteSource& source, const std::uint32_t required, const std::string_view content) {
-  if (source.most_bytes() == 0) source.fail("is empty; fetch it again.");
   const std::uint32_t magic = read_number(source);
   if (magic == required) return;
-  if (is_lfs_pointer(source, magic)) {
-    source.fail("is a Git LFS pointer, not the data it stands for; run git lfs pull where it came from.");
-  }
   source.fail("an idx file of " + std::string(content) + " begins with " + std::to_string(required) +
               ", this one with " + std::to_string(magic) +
               (magic == kImagesMagic || magic == kLabelsMagic ? "; are images and labels swapped?"
