@@ -118,6 +118,10 @@ std::string gtsrb_name(const std::string& own) {  // "00014"
   return known ? std::string(kNames[number]) : own;
 }
 
+Normalisation grey(const float mean, const float deviation) {
+  return {{mean, mean, mean}, {deviation, deviation, deviation}};
+}
+
 std::vector<KnownSet> make_known_sets() {
   const std::vector<std::string> aerial = prompts({"<satellite|aerial> <imagery|photo|view> of <|a |the >{class}."});
   const std::vector<std::string> signs =
@@ -126,10 +130,15 @@ std::vector<KnownSet> make_known_sets() {
       prompts({"a photo of <a|the|my> {class}.", "i love my {class}!", "a photo of my <dirty|clean|new|old> {class}."});
   const std::vector<std::string> satellite = prompts({"a centered satellite photo of <|a |the >{class}."});
   return {
-      {"mnist", {"mnist", "MNIST/raw"}, "handwritten numeral", number_prompts()},
-      {"fashion_mnist", {"fashion_mnist", "FashionMNIST/raw"}, "clothing article", plain_prompts()},
+      {"mnist", {"mnist", "MNIST/raw"}, "handwritten numeral", number_prompts(), nullptr, grey(0.1316f, 0.2988f)},
+      {"fashion_mnist",
+       {"fashion_mnist", "FashionMNIST/raw"},
+       "clothing article",
+       plain_prompts(),
+       nullptr,
+       grey(0.2881f, 0.3460f)},
       {"kmnist", {"kmnist", "KMNIST/raw"}, "cursive character", {}},
-      {"notmnist", {"notmnist"}, "typeface letter", {}},
+      {"notmnist", {"notmnist"}, "typeface letter", {}, nullptr, grey(0.4276f, 0.4500f)},
       {"svhn", {"svhn"}, "door numeral", number_prompts()},
       {"gtsrb", {"gtsrb"}, "traffic sign-board", signs, gtsrb_name},
       {"cifar10", {"cifar10", "cifar-10-batches-bin"}, "natural object", cifar_prompts()},
@@ -141,13 +150,38 @@ std::vector<KnownSet> make_known_sets() {
       {"sun397", {"sun397", "SUN397"}, "scenic place", plain_prompts(), without_first_letter},
       {"stanford_cars", {"stanford_cars"}, "automobile model", cars},
       {"imagenet", {"imagenet"}, "various object", imagenet_prompts()},
-      {"rsscn7", {"rsscn7"}, "overhead scene", aerial},
-      {"dtd10", {"dtd10"}, "surface texture", texture_prompts(), spaced},
-      {"scene15", {"scene15"}, "everyday place", plain_prompts()},
-      {"chars74k_letters", {"chars74k_letters"}, "photographed letter", {}},
-      {"chars74k_digits", {"chars74k_digits"}, "photographed numeral", number_prompts()},
-      {"sign_digits", {"sign_digits"}, "hand gesture", {}},
-      {"omniglot", {"omniglot"}, "alphabet stroke-character", {}},
+      {"rsscn7",
+       {"rsscn7"},
+       "overhead scene",
+       aerial,
+       nullptr,
+       Normalisation{{0.3746f, 0.3846f, 0.3445f}, {0.1745f, 0.1546f, 0.1597f}}},
+      {"dtd10",
+       {"dtd10"},
+       "surface texture",
+       texture_prompts(),
+       spaced,
+       Normalisation{{0.5090f, 0.4684f, 0.4319f}, {0.2531f, 0.2356f, 0.2460f}}},
+      {"scene15", {"scene15"}, "everyday place", plain_prompts(), nullptr, grey(0.4542f, 0.2314f)},
+      {"chars74k_letters",
+       {"chars74k_letters"},
+       "photographed letter",
+       {},
+       nullptr,
+       Normalisation{{0.5079f, 0.4703f, 0.4527f}, {0.2544f, 0.2421f, 0.2514f}}},
+      {"chars74k_digits",
+       {"chars74k_digits"},
+       "photographed numeral",
+       number_prompts(),
+       nullptr,
+       Normalisation{{0.4931f, 0.4596f, 0.3860f}, {0.2556f, 0.2460f, 0.2539f}}},
+      {"sign_digits",
+       {"sign_digits"},
+       "hand gesture",
+       {},
+       nullptr,
+       Normalisation{{0.6767f, 0.6473f, 0.6179f}, {0.1342f, 0.1519f, 0.1800f}}},
+      {"omniglot", {"omniglot"}, "alphabet stroke-character", {}, nullptr, grey(0.9224f, 0.2329f)},
   };
 }
 

@@ -19,7 +19,8 @@ struct KnownSet {
   std::vector<std::string> templates;  // prompts in which "{class}" stands for a class; empty: CLIP has none
   // What a class is called in prompts, given how its folder or file calls it; null: the same.
   std::string (*class_name)(const std::string& own) = nullptr;
-  // Of the training images at 32 x 32 (`datasets show`), where we have them all.
+  // Of the training images at 32 x 32, as `datasets show` measures them, where we have them all: if yours differ, the
+  // files are others.
   std::optional<Normalisation> statistics = std::nullopt;
 };
 
