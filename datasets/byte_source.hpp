@@ -24,8 +24,8 @@ class ByteSource {
   // Fills `out` and returns its size; returns less only at the end of the data. Reading on until 0 is returned also
   // checks the sum (CRC) that ends a gzip file.
   std::size_t read(std::span<std::uint8_t> out);
-  // All that is left. Throws as well if that is more than `most` bytes, or if a plain file no longer has the size it had
-  // when it was opened.
+  // All that is left. Throws as well if that is more than `most` bytes, or if a plain file no longer has the size it
+  // had when it was opened.
   std::vector<std::uint8_t> read_all(std::uint64_t most);
   std::uint64_t most_bytes() const noexcept { return most_bytes_; }  // no file of this size can hold more
   [[noreturn]] void fail(std::string_view problem) const;

@@ -14,7 +14,8 @@
 namespace datasets {
 
 // Both throw std::runtime_error naming the file if one is missing, empty, not whole records, or has a label beyond the
-// class names; std::invalid_argument for Split::validation, which these sets do not have. CIFAR-100 has its fine labels.
+// class names; std::invalid_argument for Split::validation, which these sets do not have. CIFAR-100 has its fine
+// labels.
 std::shared_ptr<const Dataset> load_cifar10(const std::filesystem::path& folder, Split split, std::int64_t image_size);
 std::shared_ptr<const Dataset> load_cifar100(const std::filesystem::path& folder, Split split, std::int64_t image_size);
 

@@ -168,8 +168,11 @@ void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
 }
 
 void check_bmp(const Bytes bytes, const std::filesystem::path& file) {
-  constexpr std::size_t kBitsAt = 28;
-  if (bytes.size() > kBitsAt && bytes[kBitsAt] == 16) fail(file, "is a BMP of 16 bits a pixel; save it with 24.");
+  constexpr std::size_t kHeaderSizeAt = 14;
+  constexpr std::size_t kBitsAt = 28;  // but for the oldest header, of 12 bytes
+  if (bytes.size() > kBitsAt && bytes[kHeaderSizeAt] != 12 && bytes[kBitsAt] == 16) {
+    fail(file, "is a BMP of 16 bits a pixel; save it with 24.");
+  }
   Reader reader{bytes};
   int width = 0;
   int height = 0;

@@ -1,8 +1,8 @@
-// The German Traffic Sign Recognition Benchmark [benchmark.ini.rub.de]: training pictures in one folder per class, named
-// by its number, and test pictures in one folder with a table in which values are separated by semicolons:
+// The German Traffic Sign Recognition Benchmark [benchmark.ini.rub.de]: training pictures in one folder per class,
+// named by its number, and test pictures in one folder with a table in which values are separated by semicolons:
 //   Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId
-// Where they lie: Final_Training/Images or Training; Final_Test/Images; GT-final_test.csv beside or inside these; all of
-// it perhaps in a folder GTSRB. Test pictures keep the order of the table.
+// Where they lie: Final_Training/Images or Training; Final_Test/Images; GT-final_test.csv beside or inside these; all
+// of it perhaps in a folder GTSRB. Test pictures keep the order of the table.
 #pragma once
 
 #include <cstdint>

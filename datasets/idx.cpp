@@ -113,7 +113,8 @@ std::shared_ptr<const Dataset> combine(const std::filesystem::path& image_file, 
                                               std::move(class_names), image_size);
 }
 
-// "train-images" and "idx3" → whichever of train-images-idx3-ubyte and train-images.idx3-ubyte there is, or one with .gz.
+// "train-images" and "idx3" → whichever of train-images-idx3-ubyte and train-images.idx3-ubyte there is, or one with
+// .gz.
 std::filesystem::path find_file(const std::filesystem::path& folder, const std::string& name, const std::string& kind) {
   const std::string usual = name + "-" + kind + "-ubyte";
   const std::string dotted = name + "." + kind + "-ubyte";  // as some unpackers have it

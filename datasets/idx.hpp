@@ -20,8 +20,8 @@ std::shared_ptr<const Dataset> load_idx(const std::filesystem::path& images, con
                                         std::vector<std::string> class_names, std::int64_t image_size);
 
 // Loads {train,t10k}-{images-idx3,labels-idx1}-ubyte, each with or without .gz and with "-" or "." before idx, and
-// classes.txt, a class name per line; without classes.txt the classes are "0", "1", ... up to the largest label, at least "9". Throws as load_idx; also
-// std::invalid_argument for Split::validation, which these sets do not have.
+// classes.txt, a class name per line; without classes.txt the classes are "0", "1", ... up to the largest label, at
+// least "9". Throws as load_idx; also std::invalid_argument for Split::validation, which these sets do not have.
 std::shared_ptr<const Dataset> load_idx_folder(const std::filesystem::path& folder, Split split,
                                                std::int64_t image_size);
 bool has_idx_files(const std::filesystem::path& folder);

@@ -1,5 +1,6 @@
-// What is known about published sets besides their files: where they lie, what their classes are called in captions, and
-// the prompts CLIP is asked with [github.com/openai/CLIP, data/prompts.md; the reference code, src/datasets/templates.py].
+// What is known about published sets besides their files: where they lie, what their classes are called in captions,
+// and the prompts CLIP is asked with [github.com/openai/CLIP, data/prompts.md; the reference code,
+// src/datasets/templates.py].
 #pragma once
 
 #include <optional>

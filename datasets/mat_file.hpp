@@ -1,7 +1,7 @@
-// Reads MATLAB 5 files (.mat as of MATLAB 5 to 7) [MathWorks, "MAT-File Format", version 5]: a header of 128 bytes, then
-// elements: type u32, size u32, data (or both in the first u32 with up to four bytes of data behind). An element of type
-// miCOMPRESSED is another one packed by zlib; one of type miMATRIX holds flags, extents, a name and the values, which
-// for cells and structs are matrices again.
+// Reads MATLAB 5 files (.mat as of MATLAB 5 to 7) [MathWorks, "MAT-File Format", version 5]: a header of 128 bytes,
+// then elements: type u32, size u32, data (or both in the first u32 with up to four bytes of data behind). An element
+// of type miCOMPRESSED is another one packed by zlib; one of type miMATRIX holds flags, extents, a name and the values,
+// which for cells and structs are matrices again.
 //
 // This is a reader of our own because libmatio hangs on damaged files: on 20 of 4000 small files with one to four bytes
 // changed. Here each size is compared with what is left before it is used.
@@ -31,8 +31,8 @@ struct MatArray {
   const MatArray* field(std::int64_t index, std::string_view name) const;
 };
 
-// The named variables of a file. Throws std::runtime_error naming the file, and the byte where it is known, if it is not
-// of this kind, damaged, cut short, or over the limits of 4 GiB unpacked, a million cells, and 32 levels.
+// The named variables of a file. Throws std::runtime_error naming the file, and the byte where it is known, if it is
+// not of this kind, damaged, cut short, or over the limits of 4 GiB unpacked, a million cells, and 32 levels.
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& file);
 
 }  // namespace datasets

@@ -1,5 +1,6 @@
-// The labelled part of STL-10 [cs.stanford.edu/~acoates/stl10]: {train,test}_X.bin holds 96 · 96 bytes each of red, green
-// and blue per image, every plane column by column; {train,test}_y.bin a label byte 1 .. 10 per image; class_names.txt.
+// The labelled part of STL-10 [cs.stanford.edu/~acoates/stl10]: {train,test}_X.bin holds 96 · 96 bytes each of red,
+// green and blue per image, every plane column by column; {train,test}_y.bin a label byte 1 .. 10 per image;
+// class_names.txt.
 #pragma once
 
 #include <cstdint>

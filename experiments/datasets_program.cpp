@@ -2,17 +2,18 @@
 //   datasets list --data DIR            the sets that are found, and those that could be
 //   datasets show NAME ... --data DIR   a contact sheet of each, and what is in it
 //   datasets check NAME ... --data DIR  reads every image and names each one that cannot be read
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <iterator>
-#include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "datasets/class_folders.hpp"
 #include "datasets/registry.hpp"
 #include "datasets/world/tasks.hpp"
 #include "datasets/world/world_dataset.hpp"
+#include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
 #include "experiments/common/tasks.hpp"
 #include "experiments/data/contact_sheet.hpp"
@@ -134,6 +135,8 @@ std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
         std::printf("%s\n", error.c_str());
         ++errors;
       }
+    } catch (const Interrupted&) {
+      throw;
     } catch (const std::runtime_error& error) {  // the part as a whole
       std::printf("%s\n", error.what());
       ++errors;

@@ -35,8 +35,8 @@ bool is_world_task(const std::string& name) {
   return std::ranges::find(names, name) != names.end() || name == datasets::world::control_task().name;
 }
 
-// One word per class that no other class has: "notmnist-a" for the letter A, which alone would be an article. Whatever would end a
-// word becomes a hyphen.
+// One word per class that no other class has: "notmnist-a" for the letter A, which alone would be an article. Whatever
+// would end a word becomes a hyphen.
 std::string class_word(const std::string& set, const std::string& class_name) {
   std::string word = set + "-" + class_name;
   for (char& c : word) {
@@ -66,8 +66,8 @@ datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::st
   return text;
 }
 
-// Names and sizes of all files in the folder, and their bytes up to 2 GiB: results made from other data must not be taken
-// for these.
+// Names and sizes of all files in the folder, and their bytes up to 2 GiB: results made from other data must not be
+// taken for these.
 std::string content_of(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   constexpr auto kFollow = std::filesystem::directory_options::follow_directory_symlink;

@@ -24,8 +24,8 @@ struct TaskSource {
   datasets::TaskText text;
 };
 
-// By name: a task of the world, or a set below `data` (datasets/registry.hpp). Throws std::invalid_argument with the known
-// names; also if the name means both.
+// By name: a task of the world, or a set below `data` (datasets/registry.hpp). Throws std::invalid_argument with the
+// known names; also if the name means both.
 TaskSource find_source(const std::string& name, const std::filesystem::path& data);
 std::vector<std::string> world_task_names();  // the eight, without the control
 
@@ -42,9 +42,9 @@ struct TaskData {
   datasets::TaskText text;
   DatasetPtr train, validation, test;
 };
-// Drawn or decoded once, on the pool. Real sets: test and validation images are those of the reference code; 40 % of its
-// training images are for pre-training and the rest to fine-tune on. Of each part the first so many images of an order
-// fixed for good are taken, so no program's options can make one part run into another.
+// Drawn or decoded once, on the pool. Real sets: test and validation images are those of the reference code; 40 % of
+// its training images are for pre-training and the rest to fine-tune on. Of each part the first so many images of an
+// order fixed for good are taken, so no program's options can make one part run into another.
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
 
 // Images of the web distribution. Real images get its photometric step; a set smaller than asked for is used several

@@ -1,5 +1,6 @@
 #include "experiments/data/survey.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <mutex>
@@ -47,6 +48,7 @@ Survey survey(const datasets::Dataset& set, engine::ShardPool& pool, const std::
   std::mutex mutex;  // guards progress and done
   std::int64_t done = 0;
   pool.run(chunks, [&](std::int64_t chunk) {
+    if (interrupt_requested()) throw Interrupted("stopped while reading " + label + ".");
     std::vector<float> image(static_cast<std::size_t>(3 * set.image_size() * set.image_size()));
     const auto [begin, end] = engine::shard_range(chunk, set.size(), kChunk);
     for (std::int64_t i = begin; i < end; ++i) read_into(sums[static_cast<std::size_t>(chunk)], set, i, image);

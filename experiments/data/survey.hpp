@@ -17,7 +17,7 @@ struct Survey {
   std::vector<std::string> errors;            // one for each image that cannot be read, in the order of the set
 };
 
-// On the pool, with a progress bar called `label`. The same for any number of threads.
+// On the pool, with a progress bar called `label`. The same for any number of threads. Throws Interrupted after Ctrl-C.
 Survey survey(const datasets::Dataset& set, engine::ShardPool& pool, const std::string& label);
 
 }  // namespace experiments
