@@ -60,7 +60,8 @@ function(add_layer name)
   endforeach()
 endfunction()
 
-# One program per .cpp directly in the folder; its sub-folders are one library that the programs share.
+# One program per .cpp directly in the folder; its sub-folders are one library that the programs share. A program whose name
+# is taken by a layer has a source called <name>_program.cpp.
 function(add_programs folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE shared CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*/*.cpp)
@@ -73,6 +74,8 @@ function(add_programs folder)
   foreach(source IN LISTS programs)
     get_filename_component(program ${source} NAME_WE)
     add_executable(${program} ${source})
+    string(REGEX REPLACE "_program$" "" output ${program})
+    set_target_properties(${program} PROPERTIES OUTPUT_NAME ${output})
     target_link_libraries(${program} PRIVATE ${folder} tangent_warnings)
     add_dependencies(programs ${program})
   endforeach()

@@ -1,4 +1,4 @@
-// Both checks compare once; the messages are built only on the way out.
+// Each check compares once; the messages are built only on the way out.
 #include "datasets/bounds.hpp"
 
 #include <stdexcept>
@@ -16,6 +16,20 @@ void check_room(const std::string_view where, const std::span<const float> chw, 
   if (static_cast<std::int64_t>(chw.size()) == 3 * image_size * image_size) return;
   throw std::invalid_argument("[" + std::string(where) + "] an image has 3·" + std::to_string(image_size) +
                               "² values; arrived room for " + std::to_string(chw.size()) + ".");
+}
+
+void check_labels(const std::string_view where, const std::span<const std::int64_t> labels, const std::size_t classes) {
+  for (const std::int64_t label : labels) {
+    if (label >= 0 && label < static_cast<std::int64_t>(classes)) continue;
+    throw std::invalid_argument("[" + std::string(where) + "] labels must be below the number of classes, " +
+                                std::to_string(classes) + "; arrived " + std::to_string(label) + ".");
+  }
+}
+
+void check_image_size(const std::string_view where, const std::int64_t image_size) {
+  if (image_size >= 1) return;
+  throw std::invalid_argument("[" + std::string(where) + "] image_size must be positive; arrived " +
+                              std::to_string(image_size) + ".");
 }
 
 }  // namespace datasets

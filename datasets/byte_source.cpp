@@ -17,6 +17,9 @@ constexpr std::size_t kBufferBytes = 1 << 16;
 constexpr std::uint64_t kMostExpansion = 1032;  // deflate's best: 258 equal bytes in 2 bits
 constexpr int kGzipOnly = 15 + 16;              // zlib's windowBits for gzip with the largest window
 
+// What stands in a repository for a file that Git LFS keeps elsewhere begins like this.
+constexpr std::string_view kLfsPointer = "version https://git-lfs";
+
 void close_zlib(z_stream* const zlib) {
   inflateEnd(zlib);
   delete zlib;
@@ -37,6 +40,10 @@ ByteSource::ByteSource(std::filesystem::path file, std::string where)
   if (!stream_) fail("cannot be read: " + std::generic_category().message(errno) + "; check the file's permissions.");
 
   refill();
+  if (size == 0) fail("is empty; fetch it again.");
+  if (unread_.size() >= kLfsPointer.size() && std::ranges::equal(unread_.first(kLfsPointer.size()), kLfsPointer)) {
+    fail("is a Git LFS pointer, not the data it stands for; run git lfs pull where it came from.");
+  }
   const bool is_gzip = unread_.size() >= 2 && unread_[0] == 0x1F && unread_[1] == 0x8B;
   most_bytes_ = is_gzip ? size * kMostExpansion : size;
   if (!is_gzip) return;
@@ -45,7 +52,29 @@ ByteSource::ByteSource(std::filesystem::path file, std::string where)
 }
 
 std::size_t ByteSource::read(const std::span<std::uint8_t> out) {
-  if (zlib_) return unpack(out);
+  const std::size_t done = zlib_ ? unpack(out) : copy(out);
+  bytes_read_ += done;
+  return done;
+}
+
+std::vector<std::uint8_t> ByteSource::read_all(const std::uint64_t most) {
+  constexpr std::uint64_t kStep = 1 << 24;  // of a gzip file, whose size shows only when it has been unpacked
+  std::vector<std::uint8_t> bytes;
+  for (std::uint64_t done = 0;;) {
+    const std::uint64_t left = zlib_ ? kStep : most_bytes_ - std::min(bytes_read_, most_bytes_);
+    if (zlib_ ? done > most : left > most) {
+      fail("holds more than the limit of " + std::to_string(most) + " bytes; it is not what it is taken for.");
+    }
+    bytes.resize(done + left + 1);  // one more, to see whether the file ends there
+    const std::size_t found = read(std::span(bytes).subspan(done));
+    done += found;
+    bytes.resize(done);
+    if (!zlib_ && found != left) fail("changed its size while it was being read; try again when it is complete.");
+    if (found <= left) return bytes;
+  }
+}
+
+std::size_t ByteSource::copy(const std::span<std::uint8_t> out) {
   std::size_t done = 0;
   while (done < out.size() && (!unread_.empty() || refill())) {
     const std::size_t part = std::min(unread_.size(), out.size() - done);

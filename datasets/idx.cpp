@@ -3,16 +3,17 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
-#include "datasets/bounds.hpp"
 #include "datasets/byte_source.hpp"
-#include "datasets/transform.hpp"
+#include "datasets/class_names.hpp"
+#include "datasets/file_tree.hpp"
+#include "datasets/pixel_dataset.hpp"
 
 namespace datasets {
 namespace {
@@ -21,46 +22,12 @@ constexpr std::uint32_t kImagesMagic = 2051;
 constexpr std::uint32_t kLabelsMagic = 2049;
 constexpr std::int64_t kMaxSide = 4096;
 constexpr std::int64_t kMaxBytes = std::int64_t{4} << 30;
-constexpr std::size_t kMostClasses = 256;  // a label is a byte
 
 struct Images {
   std::int64_t count = 0;
   std::int64_t height = 0;
   std::int64_t width = 0;
   std::vector<std::uint8_t> pixels;
-};
-
-class IdxDataset final : public Dataset {
- public:
-  IdxDataset(Images images, std::vector<std::uint8_t> labels, std::vector<std::string> class_names,
-             const std::int64_t image_size)
-      : images_(std::move(images)),
-        labels_(std::move(labels)),
-        class_names_(std::move(class_names)),
-        image_size_(image_size) {}
-
-  std::int64_t size() const override { return images_.count; }
-  std::int64_t image_size() const override { return image_size_; }
-  std::span<const std::string> class_names() const override { return class_names_; }
-
-  std::int64_t label(const std::int64_t index) const override {
-    check_index("idx", index, size());
-    return labels_[static_cast<std::size_t>(index)];
-  }
-
-  void read_image(const std::int64_t index, const std::span<float> chw) const override {
-    check_index("idx", index, size());
-    check_room("idx", chw, image_size_);
-    const auto bytes = static_cast<std::size_t>(images_.height * images_.width);
-    const auto grey = std::span(images_.pixels).subspan(static_cast<std::size_t>(index) * bytes, bytes);
-    grey_to_image(grey, images_.height, images_.width, image_size_, chw);
-  }
-
- private:
-  Images images_;
-  std::vector<std::uint8_t> labels_;
-  std::vector<std::string> class_names_;
-  std::int64_t image_size_;
 };
 
 std::runtime_error idx_error(const std::filesystem::path& file, const std::string& problem) {
@@ -74,22 +41,9 @@ std::uint32_t read_number(ByteSource& source) {
   return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
 }
 
-// What stands in a repository for a file that Git LFS keeps elsewhere; its first four letters have been read.
-bool is_lfs_pointer(ByteSource& source, const std::uint32_t magic) {
-  constexpr std::uint32_t kFirstLetters = 0x76657273;  // "vers"
-  constexpr std::string_view kRest = "ion https://git-lfs";
-  if (magic != kFirstLetters) return false;
-  std::array<std::uint8_t, kRest.size()> letters{};
-  return source.read(letters) == kRest.size() && std::ranges::equal(letters, kRest);
-}
-
 void read_magic(ByteSource& source, const std::uint32_t required, const std::string_view content) {
-  if (source.most_bytes() == 0) source.fail("is empty; fetch it again.");
   const std::uint32_t magic = read_number(source);
   if (magic == required) return;
-  if (is_lfs_pointer(source, magic)) {
-    source.fail("is a Git LFS pointer, not the data it stands for; run git lfs pull where it came from.");
-  }
   source.fail("an idx file of " + std::string(content) + " begins with " + std::to_string(required) +
               ", this one with " + std::to_string(magic) +
               (magic == kImagesMagic || magic == kLabelsMagic ? "; are images and labels swapped?"
@@ -153,34 +107,22 @@ std::shared_ptr<const Dataset> combine(const std::filesystem::path& image_file, 
                                     std::to_string(*beyond) + ", but there are only " +
                                     std::to_string(class_names.size()) + " class names; complete the list.");
   }
-  return std::make_shared<const IdxDataset>(std::move(images), std::move(labels), std::move(class_names), image_size);
+  const PixelLayout layout{images.height, images.width, 0, images.height * images.width, images.width, 1, 0};
+  return std::make_shared<const PixelDataset>(std::move(images.pixels), layout,
+                                              std::vector<std::int64_t>(labels.begin(), labels.end()),
+                                              std::move(class_names), image_size);
 }
 
-std::filesystem::path plain_or_gzip(const std::filesystem::path& folder, const std::string& name) {
-  std::filesystem::path plain = folder / name;
-  std::filesystem::path gzip = folder / (name + ".gz");
-  std::error_code ignored;  // what cannot be looked at cannot be read either
-  if (std::filesystem::exists(plain, ignored)) return plain;
-  if (std::filesystem::exists(gzip, ignored)) return gzip;
-  throw idx_error(folder, "holds neither " + name + " nor " + name + ".gz; fetch one of them into this folder.");
-}
-
-std::vector<std::string> read_class_names(const std::filesystem::path& file) {
-  std::error_code ignored;
-  std::ifstream stream(file);
-  if (!stream || !std::filesystem::is_regular_file(file))
-    throw idx_error(file, "cannot be read; check its permissions.");
-  std::vector<std::string> names;
-  for (std::string line; std::getline(stream, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (line.empty())
-      throw idx_error(file, "line " + std::to_string(names.size() + 1) + " is empty; give one name per line.");
-    names.push_back(line);
-    if (names.size() > kMostClasses)
-      throw idx_error(file, "names over 256 classes, but a label is one byte; shorten it.");
+// "train-images" and "idx3" → whichever of train-images-idx3-ubyte and train-images.idx3-ubyte there is, or one with
+// .gz.
+std::filesystem::path find_file(const std::filesystem::path& folder, const std::string& name, const std::string& kind) {
+  const std::string usual = name + "-" + kind + "-ubyte";
+  const std::string dotted = name + "." + kind + "-ubyte";  // as some unpackers have it
+  const std::filesystem::path found = first_existing(folder, {usual, usual + ".gz", dotted, dotted + ".gz"});
+  if (found.empty()) {
+    throw idx_error(folder, "holds neither " + usual + " nor " + usual + ".gz; fetch one of them into this folder.");
   }
-  if (names.empty()) throw idx_error(file, "names no class; give one name per line, or remove the file.");
-  return names;
+  return found;
 }
 
 std::vector<std::string> numbered_class_names(const std::span<const std::uint8_t> labels) {
@@ -207,13 +149,19 @@ std::shared_ptr<const Dataset> load_idx_folder(const std::filesystem::path& fold
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) throw idx_error(folder, "is not a folder; check the path.");
   const std::string prefix = split == Split::train ? "train" : "t10k";
-  const std::filesystem::path images = plain_or_gzip(folder, prefix + "-images-idx3-ubyte");
-  const std::filesystem::path labels = plain_or_gzip(folder, prefix + "-labels-idx1-ubyte");
-  const std::filesystem::path classes = folder / "classes.txt";
+  const std::filesystem::path images = find_file(folder, prefix + "-images", "idx3");
+  const std::filesystem::path labels = find_file(folder, prefix + "-labels", "idx1");
   std::vector<std::uint8_t> label_bytes = read_labels(labels);
-  std::vector<std::string> class_names =
-      std::filesystem::exists(classes, ignored) ? read_class_names(classes) : numbered_class_names(label_bytes);
+  std::optional<std::vector<std::string>> listed = listed_class_names(folder);
+  std::vector<std::string> class_names = listed ? *std::move(listed) : numbered_class_names(label_bytes);
   return combine(images, read_images(images), labels, std::move(label_bytes), std::move(class_names), image_size);
+}
+
+bool has_idx_files(const std::filesystem::path& folder) {
+  const std::string name = "t10k-images";
+  return !first_existing(folder,
+                         {name + "-idx3-ubyte", name + "-idx3-ubyte.gz", name + ".idx3-ubyte", name + ".idx3-ubyte.gz"})
+              .empty();
 }
 
 }  // namespace datasets

@@ -13,9 +13,6 @@
 namespace datasets {
 namespace {
 
-constexpr float kMean = 0.5f;
-constexpr float kDeviation = 0.25f;
-
 std::vector<std::int64_t> epoch_order(const std::int64_t count, const LoaderOptions& options,
                                       const std::int64_t epoch) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));
@@ -25,20 +22,23 @@ std::vector<std::int64_t> epoch_order(const std::int64_t count, const LoaderOpti
   return order;
 }
 
-Batch gather(const Dataset& dataset, std::vector<std::int64_t> indices) {
+Batch gather(const Dataset& dataset, std::vector<std::int64_t> indices, const Normalisation& normalisation) {
   const auto count = static_cast<std::int64_t>(indices.size());
   const std::int64_t size = dataset.image_size();
-  const auto values = static_cast<std::size_t>(3 * size * size);
+  const auto plane = static_cast<std::size_t>(size * size);
   engine::Tensor images = engine::Tensor::empty({count, 3, size, size});
   engine::Tensor labels = engine::Tensor::empty({count}, engine::DType::i64);
   float* image = images.writable().data<float>();
   std::int64_t* label = labels.writable().data<std::int64_t>();
   for (const std::int64_t index : indices) {
-    const std::span<float> chw(image, values);
-    dataset.read_image(index, chw);
-    for (float& value : chw) value = (value - kMean) / kDeviation;
+    dataset.read_image(index, std::span(image, 3 * plane));
+    for (std::size_t c = 0; c < 3; ++c) {
+      for (float& value : std::span(image + c * plane, plane)) {
+        value = (value - normalisation.mean[c]) / normalisation.deviation[c];
+      }
+    }
     *label++ = dataset.label(index);
-    image += values;
+    image += 3 * plane;
   }
   return {std::move(images), std::move(labels), std::move(indices)};
 }
@@ -75,7 +75,7 @@ Batch Loader::batch(const std::int64_t epoch, const std::int64_t position) const
   const Order all = order(epoch);
   const std::int64_t begin = position * options_.batch_size;
   const std::int64_t end = std::min(begin + options_.batch_size, dataset_->size());
-  return gather(*dataset_, {all->begin() + begin, all->begin() + end});
+  return gather(*dataset_, {all->begin() + begin, all->begin() + end}, options_.normalisation);
 }
 
 Loader::Order Loader::order(const std::int64_t epoch) const {
@@ -87,14 +87,15 @@ Loader::Order Loader::order(const std::int64_t epoch) const {
   return last_order_;
 }
 
-Batch load_range(const Dataset& dataset, const std::int64_t begin, const std::int64_t end) {
+Batch load_range(const Dataset& dataset, const std::int64_t begin, const std::int64_t end,
+                 const Normalisation& normalisation) {
   if (begin < 0 || begin > end || end > dataset.size()) {
     throw std::invalid_argument("[load_range] needs 0 <= begin <= end <= " + std::to_string(dataset.size()) +
                                 "; arrived " + std::to_string(begin) + " to " + std::to_string(end) + ".");
   }
   std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
   std::iota(indices.begin(), indices.end(), begin);
-  return gather(dataset, std::move(indices));
+  return gather(dataset, std::move(indices), normalisation);
 }
 
 }  // namespace datasets

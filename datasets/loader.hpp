@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "datasets/dataset.hpp"
+#include "datasets/normalisation.hpp"
 #include "engine/tensor/tensor.hpp"
 
 namespace datasets {
 
 struct Batch {
-  engine::Tensor images;              // [B, 3, S, S] f32, normalised: (x − 0.5) / 0.25
+  engine::Tensor images;              // [B, 3, S, S] f32, normalised
   engine::Tensor labels;              // [B] i64
   std::vector<std::int64_t> indices;  // of the images in the data set
 };
@@ -23,6 +24,7 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   bool shuffle = true;
   bool drop_last = false;  // leave out a last batch that is not full
+  Normalisation normalisation = {};
 };
 
 class Loader {
@@ -46,6 +48,6 @@ class Loader {
 
 // Images begin .. end - 1 in their own order, for evaluation. Throws std::invalid_argument unless 0 <= begin <= end <=
 // size.
-Batch load_range(const Dataset& dataset, std::int64_t begin, std::int64_t end);
+Batch load_range(const Dataset& dataset, std::int64_t begin, std::int64_t end, const Normalisation& normalisation = {});
 
 }  // namespace datasets

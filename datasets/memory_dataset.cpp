@@ -29,12 +29,7 @@ MemoryDataset::MemoryDataset(std::vector<std::uint8_t> pixels, const std::int64_
                                 std::to_string(pixels_.size()) + " bytes for N = " + std::to_string(size()) +
                                 ", S = " + std::to_string(image_size_) + ".");
   }
-  const auto classes = static_cast<std::int64_t>(class_names_.size());
-  for (const std::int64_t label : labels_) {
-    if (label >= 0 && label < classes) continue;
-    throw std::invalid_argument("[memory_dataset] labels must be below the number of classes, " +
-                                std::to_string(classes) + "; arrived " + std::to_string(label) + ".");
-  }
+  check_labels("memory_dataset", labels_, class_names_.size());
 }
 
 std::int64_t MemoryDataset::label(const std::int64_t index) const {

@@ -18,7 +18,8 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--out", options.out, "Folder for results.json, manifest.json and weights")->capture_default_str();
-  app.add_option("--data", options.data, "Folder with real data sets, one sub-folder each (IDX files as MNIST's)");
+  app.add_option("--data", options.data,
+                 "Folder with real data sets, one sub-folder each; `datasets list` tells which are found");
   app.add_option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
       ->check(CLI::IsMember(std::vector<std::string>(preset_names().begin(), preset_names().end())))
       ->capture_default_str();

@@ -4,12 +4,10 @@
 #include <cctype>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <numeric>
 #include <set>
 #include <stdexcept>
 
-#include "datasets/idx.hpp"
 #include "datasets/memory_dataset.hpp"
 #include "datasets/subset.hpp"
 #include "datasets/world/style.hpp"
@@ -28,7 +26,7 @@ using datasets::world::Distribution;
 namespace {
 
 constexpr double kWebShare = 0.4;  // of a real training set is for pre-training
-constexpr double kValidationShare = 0.1;
+constexpr std::uint64_t kMostHashed = 1ull << 31;
 constexpr std::uint64_t kSplitSeed = 0;  // how a real set is divided does not change with --seed
 constexpr std::uint64_t kWebStream = 0x574542;
 
@@ -37,24 +35,8 @@ bool is_world_task(const std::string& name) {
   return std::ranges::find(names, name) != names.end() || name == datasets::world::control_task().name;
 }
 
-bool has_idx(const std::filesystem::path& folder) {
-  std::error_code error;
-  return std::filesystem::exists(folder / "t10k-images-idx3-ubyte.gz", error) ||
-         std::filesystem::exists(folder / "t10k-images-idx3-ubyte", error);
-}
-
-// What a real set shows, as words. Other sets are called by the name of their folder.
-std::string domain_of(const std::string& name) {
-  static const std::map<std::string, std::string> known{{"mnist", "handwritten numeral"},
-                                                        {"fashion_mnist", "clothing article"},
-                                                        {"kmnist", "cursive character"},
-                                                        {"notmnist", "typeface letter"}};
-  const auto found = known.find(name);
-  return found != known.end() ? found->second : name + " picture-class";
-}
-
-// One word per class that no other class has: "notmnist-a" for the letter A, which alone would be an article. Whatever would end a
-// word becomes a hyphen.
+// One word per class that no other class has: "notmnist-a" for the letter A, which alone would be an article. Whatever
+// would end a word becomes a hyphen.
 std::string class_word(const std::string& set, const std::string& class_name) {
   std::string word = set + "-" + class_name;
   for (char& c : word) {
@@ -64,14 +46,17 @@ std::string class_word(const std::string& set, const std::string& class_name) {
   return word;
 }
 
-datasets::TaskText text_of(const std::string& name, std::span<const std::string> class_names) {
-  datasets::TaskText text{domain_of(name), {}, {}, {}};
+// Sets that are not known are called by their own name.
+datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::string> class_names) {
+  const std::string& name = set.name;
+  datasets::TaskText text{set.known != nullptr ? set.known->domain : name + " picture-class", {}, {}, {}};
   std::set<std::string> taken;
   for (const std::string& class_name : class_names) {
     text.class_names.push_back(class_word(name, class_name));
     if (!taken.insert(text.class_names.back()).second) {
       throw std::runtime_error("[data] " + name + ": the class '" + class_name +
-                               "' is named twice in classes.txt (case and punctuation do not count).");
+                               "' occurs twice (case and punctuation do not count); name the classes in " +
+                               (set.folder / "classes.txt").string() + ".");
     }
     text.aliases.push_back("synonym-of-" + text.class_names.back());
   }
@@ -81,18 +66,24 @@ datasets::TaskText text_of(const std::string& name, std::span<const std::string>
   return text;
 }
 
-// Every byte of the folder's IDX files and class names: results made from other data must not be taken for these.
+// Names and sizes of all files in the folder, and their bytes up to 2 GiB: results made from other data must not be
+// taken for these.
 std::string content_of(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.find("-ubyte") != std::string::npos || name == "classes.txt") files.push_back(entry.path());
+  constexpr auto kFollow = std::filesystem::directory_options::follow_directory_symlink;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, kFollow)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
   }
   std::ranges::sort(files);
   engine::Hash hash;
+  std::uint64_t hashed = 0;
   for (const std::filesystem::path& file : files) {
+    const std::uint64_t size = std::filesystem::file_size(file);
+    hash.add(file.lexically_relative(folder).string());
+    hash.add(size);
+    hashed += size;
+    if (hashed > kMostHashed) continue;
     std::ifstream stream(file, std::ios::binary);
-    hash.add(file.filename().string());
     hash.add(std::string(std::istreambuf_iterator<char>(stream), {}));
   }
   return hash.hex();
@@ -105,27 +96,33 @@ std::vector<std::int64_t> shuffled(std::int64_t count) {
   return order;
 }
 
-struct RealSplit {
-  DatasetPtr web, validation, train;
+struct RealParts {
+  DatasetPtr web, validation, train, test;
 };
 
-RealSplit divide(const TaskSource& source, const Recipe& recipe) {
-  const DatasetPtr all = datasets::load_idx_folder(source.folder, Split::train, recipe.vit.image_size);
-  const std::vector<std::int64_t> order = shuffled(all->size());
-  const std::int64_t web_end = static_cast<std::int64_t>(kWebShare * static_cast<double>(all->size()));
-  const std::int64_t validation_end =
-      web_end + static_cast<std::int64_t>(kValidationShare * static_cast<double>(all->size()));
-  const auto part = [&](std::string_view what, std::int64_t begin, std::int64_t end, std::int64_t most) {
-    const std::int64_t count = std::min(end - begin, most);
-    if (count < 1)
-      throw std::runtime_error("[data] " + source.folder.string() + ": too few training images to set some aside for " +
-                               std::string(what) + ".");
-    return std::make_shared<const datasets::Subset>(
-        all, std::vector<std::int64_t>(order.begin() + begin, order.begin() + begin + count));
+// The first `most` of the images begin .. end - 1 in an order fixed for good.
+DatasetPtr part(const DatasetPtr& set, std::int64_t begin, std::int64_t end, std::int64_t most,
+                const datasets::RealSet& of, std::string_view what) {
+  const std::int64_t count = std::min(end - begin, most);
+  if (count < 1)
+    throw std::runtime_error("[data] " + of.folder.string() + ": too few images to set some aside for " +
+                             std::string(what) + ".");
+  const std::vector<std::int64_t> order = shuffled(set->size());
+  return std::make_shared<const datasets::Subset>(
+      set, std::vector<std::int64_t>(order.begin() + begin, order.begin() + begin + count));
+}
+
+RealParts divide(const datasets::RealSet& set, const Recipe& recipe) {
+  const datasets::RealSplits splits = datasets::load_real_splits(set, recipe.vit.image_size);
+  const std::int64_t trained = splits.train->size();
+  const std::int64_t web_end = static_cast<std::int64_t>(kWebShare * static_cast<double>(trained));
+  const auto head = [&](const DatasetPtr& whole, std::int64_t most, std::string_view what) {
+    return part(whole, 0, whole->size(), most, set, what);
   };
-  return {part("pre-training", 0, web_end, recipe.pretrain.images_per_domain),
-          part("validation", web_end, validation_end, recipe.finetune.validation_images),
-          part("fine-tuning", validation_end, all->size(), recipe.finetune.train_images)};
+  return {part(splits.train, 0, web_end, recipe.pretrain.images_per_domain, set, "pre-training"),
+          head(splits.validation, recipe.finetune.validation_images, "validation"),
+          part(splits.train, web_end, trained, recipe.finetune.train_images, set, "fine-tuning"),
+          head(splits.test, recipe.finetune.test_images, "testing")};
 }
 
 // Real images in the web style: image i is image i mod n of the base, styled by a random stream of its own.
@@ -169,22 +166,25 @@ std::vector<std::string> world_task_names() {
 }
 
 TaskSource find_source(const std::string& name, const std::filesystem::path& data) {
-  if (is_world_task(name)) return {name, {}, {}, datasets::world::find_task(name).text};
-  // A name is one folder below --data, never a path out of it.
-  const bool plain = !name.empty() && name.find('/') == std::string::npos && name != "." && name != "..";
-  if (!data.empty() && plain && has_idx(data / name)) {
-    const DatasetPtr test = datasets::load_idx_folder(data / name, Split::test, 32);
-    return {name, data / name, content_of(data / name), text_of(name, test->class_names())};
+  std::error_code error;
+  if (!data.empty() && !std::filesystem::is_directory(data, error))
+    throw std::invalid_argument("[data] " + data.string() + ": no such folder.");
+  const std::optional<datasets::RealSet> real = data.empty() ? std::nullopt : datasets::find_real_set(name, data);
+  const bool built_in = is_world_task(name);
+  if (built_in && real) {
+    throw std::invalid_argument("[tasks] '" + name + "' is a built-in task, and a set in " + real->folder.string() +
+                                "; rename that folder.");
+  }
+  if (built_in) return {name, std::nullopt, {}, datasets::world::find_task(name).text};
+  if (real) {
+    const DatasetPtr test = datasets::load_real_set(*real, Split::test, 32);
+    return {name, real, content_of(real->folder), text_of(*real, test->class_names())};
   }
   std::string known;
   for (const std::string& task : world_task_names()) known += " " + task;
   known += " " + std::string(datasets::world::control_task().name);
-  std::error_code error;
-  if (!data.empty() && !std::filesystem::is_directory(data, error))
-    throw std::invalid_argument("[data] " + data.string() + ": no such folder.");
-  for (const auto& entry :
-       data.empty() ? std::filesystem::directory_iterator() : std::filesystem::directory_iterator(data)) {
-    if (has_idx(entry.path())) known += " " + entry.path().filename().string();
+  if (!data.empty()) {
+    for (const datasets::RealSet& set : datasets::find_real_sets(data)) known += " " + set.name;
   }
   throw std::invalid_argument("[tasks] no task '" + name + "'; known:" + known +
                               (data.empty() ? "; --data adds real ones." : "."));
@@ -207,7 +207,7 @@ std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::
 
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {
   const FinetuneRecipe& sizes = recipe.finetune;
-  if (source.folder.empty()) {
+  if (!source.real) {
     const auto draw = [&](Split split, std::int64_t count) {
       return drawn(*make_world_dataset(datasets::world::find_task(source.name), Distribution::target, split, count,
                                        seed, recipe.vit.image_size),
@@ -220,26 +220,23 @@ TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t
             draw(Split::validation, sizes.validation_images),
             draw(Split::test, sizes.test_images)};
   }
-  const RealSplit split = divide(source, recipe);
-  const DatasetPtr test = datasets::load_idx_folder(source.folder, Split::test, recipe.vit.image_size);
-  std::vector<std::int64_t> chosen = shuffled(test->size());
-  chosen.resize(static_cast<std::size_t>(std::min(test->size(), sizes.test_images)));
+  const RealParts parts = divide(*source.real, recipe);
   return {source.name,
           source.content,
           source.text,
-          drawn(*split.train, pool),
-          drawn(*split.validation, pool),
-          drawn(datasets::Subset(test, chosen), pool)};
+          drawn(*parts.train, pool),
+          drawn(*parts.validation, pool),
+          drawn(*parts.test, pool)};
 }
 
 DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {
   const std::int64_t count = recipe.pretrain.images_per_domain;
-  if (source.folder.empty()) {
+  if (!source.real) {
     return drawn(*make_world_dataset(datasets::world::find_task(source.name), Distribution::web, Split::train, count,
                                      seed, recipe.vit.image_size),
                  pool);
   }
-  return drawn(StyledDataset(divide(source, recipe).web, count, seed, source.name), pool);
+  return drawn(StyledDataset(divide(*source.real, recipe).web, count, seed, source.name), pool);
 }
 
 }  // namespace experiments

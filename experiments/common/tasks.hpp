@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "datasets/dataset.hpp"
+#include "datasets/registry.hpp"
 #include "datasets/task_text.hpp"
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/recipe.hpp"
@@ -17,13 +19,13 @@ namespace experiments {
 
 struct TaskSource {
   std::string name;
-  std::filesystem::path folder;  // of the IDX files; empty for a task of the built-in world
-  std::string content;           // a fingerprint of those files; empty likewise
+  std::optional<datasets::RealSet> real;  // none for a task of the built-in world
+  std::string content;                    // a fingerprint of its files; empty likewise
   datasets::TaskText text;
 };
 
-// By name: a task of the world, or a sub-folder of `data` with IDX files. Throws std::invalid_argument with the known
-// names.
+// By name: a task of the world, or a set below `data` (datasets/registry.hpp). Throws std::invalid_argument with the
+// known names; also if the name means both.
 TaskSource find_source(const std::string& name, const std::filesystem::path& data);
 std::vector<std::string> world_task_names();  // the eight, without the control
 
@@ -40,9 +42,9 @@ struct TaskData {
   datasets::TaskText text;
   DatasetPtr train, validation, test;
 };
-// Drawn or decoded once, on the pool. Real sets: their test files are the test set; the training files, in an order fixed
-// for good, are cut into 40 % for pre-training, 10 % for validation and the rest to fine-tune on, and of each part the
-// first so many images are taken, so no program's options can make one part run into another.
+// Drawn or decoded once, on the pool. Real sets: test and validation images are those of the reference code; 40 % of
+// its training images are for pre-training and the rest to fine-tune on. Of each part the first so many images of an
+// order fixed for good are taken, so no program's options can make one part run into another.
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
 
 // Images of the web distribution. Real images get its photometric step; a set smaller than asked for is used several

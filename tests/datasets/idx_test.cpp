@@ -15,7 +15,6 @@
 #include <string_view>
 #include <vector>
 
-#include "datasets/transform.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -91,17 +90,17 @@ void check_labels_refused(const std::string_view bytes, const std::string& fragm
 void check_three_images(const std::string_view image_bytes, const std::string_view label_bytes) {
   const TemporaryDirectory directory;
   const std::shared_ptr<const Dataset> set =
-      load_idx(directory.file("images", image_bytes), directory.file("labels", label_bytes), kNames, 4);
+      load_idx(directory.file("images", image_bytes), directory.file("labels", label_bytes), kNames, 2);
   BOOST_REQUIRE_EQUAL(set->size(), 3);
-  BOOST_CHECK_EQUAL(set->image_size(), 4);
+  BOOST_CHECK_EQUAL(set->image_size(), 2);
   BOOST_CHECK(std::ranges::equal(set->class_names(), kNames));
   BOOST_CHECK_EQUAL(set->label(0), 2);
   BOOST_CHECK_EQUAL(set->label(1), 0);
   BOOST_CHECK_EQUAL(set->label(2), 1);
   const std::vector<float> image = read(*set, 1);
-  const std::vector<int> plane = {0, 0, 0, 0, 6, 7, 8, 0, 9, 10, 11, 0, 0, 0, 0, 0};
+  const std::vector<int> plane = {6, 7, 9, 10};  // two of the three columns
   for (std::size_t i = 0; i < image.size(); ++i) {
-    BOOST_CHECK_EQUAL(image[i], static_cast<float>(plane[i % 16]) / 255.0f);
+    BOOST_CHECK_EQUAL(image[i], static_cast<float>(plane[i % 4]) / 255.0f);
   }
 }
 
@@ -249,15 +248,18 @@ BOOST_AUTO_TEST_CASE(folder_gives_its_split_and_class_names) {
 
   const auto load = [&] { load_idx_folder(directory.path(), Split::test, 4); };
   directory.file("classes.txt", "a\n\nb\n");
-  check_fails(classes, "line 2 is empty", load);
-  directory.file("classes.txt", "");
-  check_fails(classes, "names no class", load);
+  tests::check_error(load, "[classes] " + classes.string() + ": ", "line 2 is empty");
+  directory.file("classes.txt", "\n");
+  tests::check_error(load, "[classes] " + classes.string() + ": ", "names no class");
   directory.file("classes.txt", "a\nb\n");
   check_fails(directory.path() / "t10k-labels-idx1-ubyte.gz", "label 0 is class 2, but there are only 2", load);
-  std::string many;
-  for (int i = 0; i < 300; ++i) many += "x\n";
-  directory.file("classes.txt", many);
-  check_fails(classes, "over 256 classes", load);
+}
+
+BOOST_AUTO_TEST_CASE(names_with_a_dot_are_found_too) {
+  const TemporaryDirectory directory;
+  directory.file("t10k-images.idx3-ubyte", three_images());
+  directory.file("t10k-labels.idx1-ubyte.gz", gzip(three_labels()));
+  BOOST_CHECK_EQUAL(load_idx_folder(directory.path(), Split::test, 4)->size(), 3);
 }
 
 BOOST_AUTO_TEST_CASE(labels_beyond_nine_are_numbered_too) {
@@ -265,72 +267,6 @@ BOOST_AUTO_TEST_CASE(labels_beyond_nine_are_numbered_too) {
   directory.file("train-images-idx3-ubyte", three_images());
   directory.file("train-labels-idx1-ubyte", big_endian({2049, 3}) + "\1\x1B\2");
   BOOST_CHECK_EQUAL(load_idx_folder(directory.path(), Split::train, 4)->class_names().size(), 28u);
-}
-
-BOOST_AUTO_TEST_CASE(small_picture_is_centred_and_keeps_its_pixels) {
-  std::vector<std::uint8_t> grey(28 * 28, 255);
-  std::vector<float> plane(32 * 32, 7.0f);
-  datasets::fit_plane(grey, 28, 28, 32, plane);
-  for (std::size_t y = 0; y < 32; ++y) {
-    for (std::size_t x = 0; x < 32; ++x) {
-      const bool inside = y >= 2 && y < 30 && x >= 2 && x < 30;
-      BOOST_REQUIRE_EQUAL(plane[y * 32 + x], inside ? 1.0f : 0.0f);
-    }
-  }
-}
-
-BOOST_AUTO_TEST_CASE(large_picture_is_averaged_under_a_triangle) {
-  // Halving a row of four: the first pixel has centre 1 and half-width 2, so weights 3/4, 3/4, 1/4 on pixels 0, 1, 2.
-  const std::vector<std::uint8_t> rows = {0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0};
-  std::vector<float> plane(4);
-  datasets::fit_plane(rows, 4, 4, 2, plane);
-  BOOST_CHECK_CLOSE(plane[0], 3.0f / 7.0f, 1e-4);
-  BOOST_CHECK_EQUAL(plane[0], plane[1]);
-  BOOST_CHECK_CLOSE(plane[2], 1.0f / 7.0f, 1e-4);
-}
-
-BOOST_AUTO_TEST_CASE(scaling_down_keeps_aspect_brightness_and_hides_fine_stripes) {
-  std::vector<std::uint8_t> white(100 * 40, 255);
-  std::vector<float> plane(20 * 20);
-  datasets::fit_plane(white, 100, 40, 20, plane);  // becomes 20 × 8, six columns from the left
-  for (std::size_t i = 0; i < plane.size(); ++i) {
-    const bool inside = i % 20 >= 6 && i % 20 < 14;
-    BOOST_REQUIRE_SMALL(plane[i] - (inside ? 1.0f : 0.0f), 1e-6f);
-  }
-  std::vector<std::uint8_t> stripes(96 * 96);
-  for (std::size_t i = 0; i < stripes.size(); ++i) stripes[i] = i % 2 == 0 ? 255 : 0;
-  std::vector<float> small(24 * 24);
-  datasets::fit_plane(stripes, 96, 96, 24, small);
-  for (const float value : small) BOOST_REQUIRE_SMALL(value - 0.5f, 0.05f);  // the edges see half a stripe more
-  std::vector<std::uint8_t> thin(4096, 255);
-  datasets::fit_plane(thin, 1, 4096, 24, small);
-  BOOST_CHECK_SMALL(small[11 * 24] - 1.0f, 1e-6f);
-  BOOST_CHECK_THROW(datasets::fit_plane(thin, 2, 4096, 24, small), std::invalid_argument);
-  BOOST_CHECK_THROW(datasets::fit_plane(thin, 1, 4096, 23, small), std::invalid_argument);
-}
-
-BOOST_AUTO_TEST_CASE(real_sets_are_read_whole) {
-  struct Known {
-    const char* name;
-    std::int64_t train;
-    std::int64_t test;
-  };
-  for (const Known& known : {Known{"mnist", 60000, 10000}, Known{"fashion_mnist", 60000, 10000},
-                             Known{"kmnist", 7000, 10000}, Known{"notmnist", 8000, 1952}}) {
-    const std::filesystem::path folder = kSharedData / known.name;
-    if (!std::filesystem::exists(folder)) {
-      BOOST_TEST_MESSAGE("skipped: no " << folder);
-      continue;
-    }
-    const auto train = load_idx_folder(folder, Split::train, 32);
-    const auto test = load_idx_folder(folder, Split::test, 32);
-    BOOST_CHECK_EQUAL(train->size(), known.train);
-    BOOST_CHECK_EQUAL(test->size(), known.test);
-    BOOST_CHECK_EQUAL(train->class_names().size(), 10u);
-    const std::vector<float> image = read(*test, test->size() - 1);
-    BOOST_CHECK_EQUAL(image[0], 0.0f);
-    BOOST_CHECK_GT(*std::ranges::max_element(image), 0.5f);
-  }
 }
 
 BOOST_AUTO_TEST_CASE(first_digits_of_mnist_are_the_known_ones) {

@@ -214,14 +214,45 @@ BOOST_AUTO_TEST_CASE(real_sets_are_learned_and_told_apart) {
   BOOST_CHECK(other.output.find("already done") == std::string::npos);
   std::filesystem::resize_file(folder.path() / "data/first/train-images-idx3-ubyte", 100);
   check_refusal(command, 1, {"train-images-idx3-ubyte"});
+  std::filesystem::rename(folder.path() / "data/second_set", folder.path() / "data/digits");
+  check_refusal(
+      "{bin}/pretrain --preset smoke --tasks digits --control none --data " + out + "/data --out " + out + "/x", 1,
+      {"'digits' is a built-in task, and a set in " + out + "/data/digits; rename that folder"});
 }
 
-BOOST_AUTO_TEST_CASE(contact_sheets_are_written) {
+BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
   const TemporaryDirectory folder;
-  const ProcessResult result =
-      run_process("{bin}/contact_sheet --task signs --samples 2 --out " + folder.path().string());
-  BOOST_CHECK_MESSAGE(result.status == 0, result.output);
-  BOOST_CHECK(std::filesystem::file_size(folder.path() / "signs_target.png") > 1000);
+  const std::string out = folder.path().string();
+  const auto says = [](const ProcessResult& result, int status, const std::vector<std::string>& parts) {
+    BOOST_CHECK_MESSAGE(result.status == status, result.output);
+    for (const std::string& part : parts) {
+      BOOST_CHECK_MESSAGE(result.output.find(part) != std::string::npos, "'" << part << "' missing in:\n"
+                                                                             << result.output);
+    }
+  };
+  says(run_process("{bin}/datasets show signs --samples 2 --distribution web --out " + out), 0, {"signs_web.png"});
+  BOOST_CHECK(std::filesystem::file_size(folder.path() / "signs_web.png") > 1000);
+
+  write_idx_set(folder.path() / "data/first", 0);
+  std::filesystem::create_directories(folder.path() / "data/photos/train/cat");
+  std::filesystem::create_directories(folder.path() / "data/photos/test/cat");
+  for (const char* const file : {"train/cat/1.ppm", "train/cat/2.ppm", "test/cat/3.ppm"})
+    std::ofstream(folder.path() / "data/photos" / file) << "P6 1 1 255\nabc";
+  const std::string data = " --data " + out + "/data ";
+  says(run_process("{bin}/datasets list" + data), 0,
+       {"objects", "first             idx                  3      180         20       40  " + out + "/data/first",
+        "photos            class_folders        1        2          0        1", "EuroSAT_splits", "Partitions/"});
+  says(run_process("{bin}/datasets show first" + data + "--out " + out), 0,
+       {"first.png", "bright one                                       65          2         13", "train: mean 0."});
+  says(run_process("{bin}/datasets check" + data), 0, {"first: 240 images, 0 errors", "photos: 3 images, 0 errors"});
+
+  std::ofstream(folder.path() / "data/photos/train/cat/1.ppm") << "";
+  std::ofstream(folder.path() / "data/photos/test/cat/3.ppm") << "P6 1 1 255\nabcd";
+  says(run_process("{bin}/datasets check photos" + data), 1,
+       {"train/cat/1.ppm: is empty", "test/cat/3.ppm: 1 x 1 pixels need 3 bytes, but 4 follow", "[check] 2 errors"});
+  check_refusal("{bin}/datasets check signs" + data, 1, {"'signs' is built in"});
+  BOOST_CHECK_EQUAL(run_process("{bin}/datasets").status, 2);
+  BOOST_CHECK_EQUAL(run_process("{bin}/datasets check").status, 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,241 @@
+// The one translation unit that holds stb's decoders. Around them stands what stb leaves out: the check sums of PNG,
+// a notion of "cut short", and bounds on what it may allocate.
+#include "datasets/decode.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "datasets/byte_source.hpp"
+#include "datasets/pnm.hpp"
+
+namespace {
+
+// stb treats a null pointer as "out of memory" and fails in good order.
+void* bounded_malloc(const std::size_t bytes) {
+  return bytes <= datasets::kMostDecoderBytes ? std::malloc(bytes) : nullptr;
+}
+void* bounded_realloc(void* const old, const std::size_t bytes) {
+  return bytes <= datasets::kMostDecoderBytes ? std::realloc(old, bytes) : nullptr;
+}
+
+}  // namespace
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC  // other libraries of a program may bring their own copy
+#define STBI_MALLOC bounded_malloc
+#define STBI_REALLOC bounded_realloc
+#define STBI_FREE std::free
+#define STBI_ONLY_PNG
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_BMP
+#define STBI_NO_STDIO
+#include <stb/stb_image.h>
+#pragma GCC diagnostic pop
+
+namespace datasets {
+namespace {
+
+using Bytes = std::span<const std::uint8_t>;
+
+[[noreturn]] void fail(const std::filesystem::path& file, const std::string& problem) {
+  throw std::runtime_error("[decode] " + file.string() + ": " + problem);
+}
+
+bool has_at(const Bytes bytes, const std::size_t at, const std::string_view text) {
+  return bytes.size() >= at + text.size() &&
+         std::equal(text.begin(), text.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                    [](const char a, const std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
+}
+
+enum class Kind { png, jpeg, bmp, pnm };
+
+Kind kind_of(const Bytes bytes, const std::filesystem::path& file) {
+  if (bytes.empty()) fail(file, "is empty; fetch it again.");
+  if (has_at(bytes, 0, "\x89PNG\r\n\x1A\n")) return Kind::png;
+  if (has_at(bytes, 0, "\xFF\xD8\xFF")) return Kind::jpeg;
+  if (has_at(bytes, 0, "BM")) return Kind::bmp;
+  if (has_at(bytes, 0, "P5") || has_at(bytes, 0, "P6")) return Kind::pnm;
+  struct Other {
+    std::size_t at;
+    std::string_view magic;
+    const char* name;
+  };
+  constexpr Other kOthers[] = {{0, "GIF8", "a GIF"},     {0, "II*", "a TIFF"},           {0, "MM", "a TIFF"},
+                               {8, "WEBP", "a WebP"},    {4, "ftyp", "an AVIF or HEIC"}, {0, "<", "a web page or SVG"},
+                               {0, "P1", "a plain PNM"}, {0, "P2", "a plain PNM"},       {0, "P3", "a plain PNM"},
+                               {0, "P4", "a PBM"}};
+  for (const Other& other : kOthers) {
+    if (has_at(bytes, other.at, other.magic)) {
+      fail(file, std::string("looks like ") + other.name + " file; convert it to PNG, JPEG, BMP or binary PPM.");
+    }
+  }
+  fail(file, "is no PNG, JPEG, BMP or binary PPM file; it is of another kind or damaged.");
+}
+
+// stb reads from memory through this, so that it shows whether it asked for more than there is.
+struct Reader {
+  Bytes unread;
+  bool past_end = false;
+};
+
+int read_bytes(void* const user, char* const out, const int size) {
+  Reader& reader = *static_cast<Reader*>(user);
+  const std::size_t count = std::min(reader.unread.size(), static_cast<std::size_t>(size));
+  std::memcpy(out, reader.unread.data(), count);
+  reader.unread = reader.unread.subspan(count);
+  reader.past_end = reader.past_end || count == 0;
+  return static_cast<int>(count);
+}
+
+void skip_bytes(void* const user, const int size) {  // stb never goes back through this
+  Reader& reader = *static_cast<Reader*>(user);
+  reader.unread = reader.unread.subspan(std::min(reader.unread.size(), static_cast<std::size_t>(std::max(size, 0))));
+}
+
+int at_end(void* const user) { return static_cast<Reader*>(user)->unread.empty() ? 1 : 0; }
+
+constexpr stbi_io_callbacks kCallbacks = {read_bytes, skip_bytes, at_end};
+
+std::uint32_t big_endian(const Bytes bytes, const std::size_t at, const std::size_t count) {
+  std::uint32_t number = 0;
+  for (std::size_t i = at; i < at + count; ++i) number = number << 8 | bytes[i];
+  return number;
+}
+
+void check_extents(const std::int64_t width, const std::int64_t height, const std::filesystem::path& file) {
+  if (width >= 1 && height >= 1 && width <= kMostPixels && height <= kMostPixels && width * height <= kMostPixels)
+    return;
+  fail(file, std::to_string(width) + " x " + std::to_string(height) + " pixels are not in 1 .. " +
+                 std::to_string(kMostPixels) + "; scale it down.");
+}
+
+[[noreturn]] void fail_cut_short(const Bytes bytes, const std::filesystem::path& file) {
+  fail(file, "ends after " + std::to_string(bytes.size()) +
+                 " bytes, before the end of the picture; it is cut short, fetch it again.");
+}
+
+// Chunks of a PNG [w3.org/TR/png, 5.3]: length, type, data, CRC of type and data. The last is IEND.
+void check_png(const Bytes bytes, const std::filesystem::path& file) {
+  constexpr std::size_t kFrame = 12;  // bytes of a chunk without its data
+  if (bytes.size() < 24) fail_cut_short(bytes, file);
+  check_extents(big_endian(bytes, 16, 4), big_endian(bytes, 20, 4), file);  // of IHDR, which comes first
+  for (std::size_t at = 8; at + kFrame <= bytes.size();) {
+    const std::size_t length = big_endian(bytes, at, 4);
+    if (length > bytes.size() - at - kFrame) break;
+    const auto found = static_cast<std::uint32_t>(crc32(0, bytes.data() + at + 4, static_cast<uInt>(length + 4)));
+    if (found != big_endian(bytes, at + 8 + length, 4)) {
+      fail(file,
+           "the chunk at byte " + std::to_string(at) + " does not match its check sum; it is damaged, fetch it again.");
+    }
+    if (has_at(bytes, at + 4, "IEND")) return;
+    at += length + kFrame;
+  }
+  fail_cut_short(bytes, file);
+}
+
+// libjpeg and stb disagree about four channels without an Adobe segment: CMYK for the one, YCbCr and a rest for the
+// other. Segments of a JPEG [ITU T.81, B.1.1.4]: FF, marker, length (which counts itself), data.
+void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
+  bool adobe = false;
+  for (std::size_t at = 2; at + 10 <= bytes.size();) {
+    if (bytes[at] != 0xFF) return;  // stb will tell
+    const std::uint8_t marker = bytes[at + 1];
+    if (marker == 0xFF) {  // fill byte
+      ++at;
+      continue;
+    }
+    if (marker == 0xDA) return;  // the picture begins
+    adobe = adobe || (marker == 0xEE && has_at(bytes, at + 4, "Adobe"));
+    const bool is_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+    if (is_frame) check_extents(big_endian(bytes, at + 7, 2), big_endian(bytes, at + 5, 2), file);
+    if (is_frame && bytes[at + 9] == 4 && !adobe) {
+      fail(file, "has four colour channels without saying which; save it as RGB.");
+    }
+    at += 2 + big_endian(bytes, at + 2, 2);
+  }
+}
+
+void check_bmp(const Bytes bytes, const std::filesystem::path& file) {
+  constexpr std::size_t kHeaderSizeAt = 14;
+  constexpr std::size_t kBitsAt = 28;  // but for the oldest header, of 12 bytes
+  if (bytes.size() > kBitsAt && bytes[kHeaderSizeAt] != 12 && bytes[kBitsAt] == 16) {
+    fail(file, "is a BMP of 16 bits a pixel; save it with 24.");
+  }
+  Reader reader{bytes};
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  if (stbi_info_from_callbacks(&kCallbacks, &reader, &width, &height, &channels) == 0) {
+    if (reader.past_end) fail_cut_short(bytes, file);
+    fail(file, "is a BMP of a rare kind or damaged; save it with 24 bits a pixel, uncompressed.");
+  }
+  check_extents(width, std::abs(static_cast<std::int64_t>(height)), file);  // rows may be counted downwards
+}
+
+struct FreePixels {
+  void operator()(void* const pixels) const { std::free(pixels); }
+};
+
+Picture decode_by_stb(const Bytes bytes, const std::filesystem::path& file) {
+  Reader reader{bytes};
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  const bool grey16 = stbi_is_16_bit_from_callbacks(&kCallbacks, &reader) != 0 && [&] {
+    reader = {bytes};
+    return stbi_info_from_callbacks(&kCallbacks, &reader, &width, &height, &channels) != 0 && channels == 1;
+  }();
+  reader = {bytes};
+  std::unique_ptr<void, FreePixels> pixels;
+  if (grey16) {
+    pixels.reset(stbi_load_16_from_callbacks(&kCallbacks, &reader, &width, &height, &channels, 1));
+  } else {
+    pixels.reset(stbi_load_from_callbacks(&kCallbacks, &reader, &width, &height, &channels, 3));
+  }
+  if (reader.past_end) fail_cut_short(bytes, file);
+  if (!pixels)
+    fail(file, std::string("cannot be decoded (") + stbi_failure_reason() + "); it is damaged or of a rare kind.");
+
+  Picture picture{height, width, {}};
+  const std::size_t count = static_cast<std::size_t>(picture.height * picture.width);
+  if (grey16) {
+    const auto* const values = static_cast<const std::uint16_t*>(pixels.get());
+    picture.rgb.reserve(3 * count);
+    for (std::size_t i = 0; i < count; ++i) {
+      picture.rgb.insert(picture.rgb.end(), 3, static_cast<std::uint8_t>(std::min<std::uint16_t>(values[i], 255)));
+    }
+  } else {
+    const auto* const values = static_cast<const std::uint8_t*>(pixels.get());
+    picture.rgb.assign(values, values + 3 * count);
+  }
+  return picture;
+}
+
+}  // namespace
+
+Picture decode_picture(const std::span<const std::uint8_t> bytes, const std::filesystem::path& file) {
+  const Kind kind = kind_of(bytes, file);
+  if (kind == Kind::pnm) return decode_pnm(bytes, file);
+  if (kind == Kind::bmp) check_bmp(bytes, file);
+  if (kind == Kind::jpeg) check_jpeg(bytes, file);
+  if (kind == Kind::png) check_png(bytes, file);
+  return decode_by_stb(bytes, file);
+}
+
+Picture read_picture(const std::filesystem::path& file) {
+  return decode_picture(ByteSource(file, "decode").read_all(kMostFileBytes), file);
+}
+
+}  // namespace datasets

@@ -1,0 +1,17 @@
+// What a model subtracts from the values of an image, which are in [0, 1], and divides them by, per channel.
+#pragma once
+
+#include <array>
+
+namespace datasets {
+
+struct Normalisation {
+  std::array<float, 3> mean = {0.5f, 0.5f, 0.5f};  // of the models trained here
+  std::array<float, 3> deviation = {0.25f, 0.25f, 0.25f};
+};
+
+// Of every CLIP model [github.com/openai/CLIP, clip/clip.py].
+inline constexpr Normalisation kClipNormalisation = {{0.48145466f, 0.4578275f, 0.40821073f},
+                                                     {0.26862954f, 0.26130258f, 0.27577711f}};
+
+}  // namespace datasets

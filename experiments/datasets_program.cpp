@@ -1,0 +1,206 @@
+// datasets: what there is to learn from, built in or below --data.
+//   datasets list --data DIR            the sets that are found, and those that could be
+//   datasets show NAME ... --data DIR   a contact sheet of each, and what is in it
+//   datasets check NAME ... --data DIR  reads every image and names each one that cannot be read
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "datasets/registry.hpp"
+#include "datasets/world/tasks.hpp"
+#include "datasets/world/world_dataset.hpp"
+#include "experiments/common/interrupt.hpp"
+#include "experiments/common/program.hpp"
+#include "experiments/common/tasks.hpp"
+#include "experiments/data/contact_sheet.hpp"
+#include "experiments/data/survey.hpp"
+
+namespace experiments {
+namespace {
+
+struct Options {
+  std::filesystem::path data;
+  std::vector<std::string> names;
+  std::string distribution = "target";
+  std::int64_t samples = 10;
+  std::int64_t image_size = 32;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  std::filesystem::path out = "sheets";
+};
+
+// The parts of a set, by name.
+using Parts = std::vector<std::pair<std::string, DatasetPtr>>;
+
+long long printable(std::int64_t number) { return static_cast<long long>(number); }
+
+Parts parts_of(const TaskSource& source, const Options& options) {
+  if (source.real) {
+    const datasets::RealSplits splits = datasets::load_real_splits(*source.real, options.image_size);
+    return {{"train", splits.train}, {"validation", splits.validation}, {"test", splits.test}};
+  }
+  const auto distribution =
+      options.distribution == "web" ? datasets::world::Distribution::web : datasets::world::Distribution::target;
+  const std::int64_t count = static_cast<std::int64_t>(source.text.class_names.size()) * options.samples;
+  return {{"drawn", make_world_dataset(datasets::world::find_task(source.name), distribution, datasets::Split::train,
+                                       count, options.seed, options.image_size)}};
+}
+
+void list_found(const datasets::RealSet& set) {
+  std::printf("%-17s %-14s ", set.name.c_str(), std::string(set.format->name).c_str());
+  try {
+    const datasets::RealSplits splits = datasets::load_real_splits(set, 32);
+    std::printf("%7zu %8lld %10lld %8lld  %s\n", splits.train->class_names().size(), printable(splits.train->size()),
+                printable(splits.validation->size()), printable(splits.test->size()), set.folder.c_str());
+  } catch (const std::runtime_error& error) {
+    std::printf("%s\n", error.what());
+  }
+}
+
+void list(const Options& options) {
+  std::vector<datasets::RealSet> found;
+  if (!options.data.empty()) found = datasets::find_real_sets(options.data);
+  std::printf("%-17s %-14s %7s %8s %10s %8s  %s\n", "name", "format", "classes", "train", "validation", "test",
+              "folder");
+  const auto built_in = [](const datasets::world::TaskSpec& task) {
+    std::printf("%-17s %-14s %7zu %8s %10s %8s\n", std::string(task.name).c_str(), "built in",
+                task.text.class_names.size(), "any", "any", "any");
+  };
+  for (const datasets::world::TaskSpec& task : datasets::world::tasks()) built_in(task);
+  built_in(datasets::world::control_task());
+  for (const datasets::RealSet& set : found) list_found(set);
+
+  std::printf("\nKnown, but not found%s; looked for below --data as:\n",
+              options.data.empty() ? "" : (" in " + options.data.string()).c_str());
+  for (const datasets::KnownSet& known : datasets::known_sets()) {
+    if (std::ranges::any_of(found, [&](const datasets::RealSet& set) { return set.known == &known; })) continue;
+    std::string folders;
+    for (const std::string& folder : known.folders) folders += (folders.empty() ? "" : ", ") + folder;
+    std::printf("%-17s %s\n", known.name.c_str(), folders.c_str());
+  }
+  std::printf("\nA folder of any name is a set if it holds:\n");
+  for (const datasets::Format& format : datasets::formats())
+    std::printf("%-17s %s\n", std::string(format.name).c_str(), std::string(format.layout).c_str());
+}
+
+void print_statistics(const std::string& part, const datasets::Normalisation& statistics) {
+  const auto& [mean, deviation] = statistics;
+  std::printf("%s: mean %.4f %.4f %.4f, deviation %.4f %.4f %.4f (red, green, blue)\n", part.c_str(), mean[0], mean[1],
+              mean[2], deviation[0], deviation[1], deviation[2]);
+}
+
+void show(const TaskSource& source, const Options& options, engine::ShardPool& pool) {
+  const Parts parts = parts_of(source, options);
+  const std::string name = source.name + (source.real ? "" : "_" + options.distribution);
+  const std::filesystem::path sheet = options.out / (name + ".png");
+  write_contact_sheet(*parts[0].second, options.samples, sheet);
+
+  std::vector<Survey> surveys;
+  for (const auto& [part, set] : parts) surveys.push_back(survey(*set, pool, name + " " + part));
+  std::printf("%s: %zu classes, images of %lld x %lld\n", name.c_str(), parts[0].second->class_names().size(),
+              printable(options.image_size), printable(options.image_size));
+  std::printf("%-40s", "class");
+  for (const auto& [part, set] : parts) std::printf(" %10s", part.c_str());
+  for (std::size_t i = 0; i < parts[0].second->class_names().size(); ++i) {
+    std::printf("\n%-40s", parts[0].second->class_names()[i].c_str());
+    for (const Survey& each : surveys) std::printf(" %10lld", printable(each.images_of_class[i]));
+  }
+  std::printf("\n%-40s", "all");
+  for (const auto& [part, set] : parts) std::printf(" %10lld", printable(set->size()));
+  std::printf("\n");
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    print_statistics(parts[i].first, surveys[i].statistics);
+    if (!surveys[i].errors.empty())
+      std::printf("%s: %zu images cannot be read; `datasets check %s` names them\n", parts[i].first.c_str(),
+                  surveys[i].errors.size(), source.name.c_str());
+  }
+  if (source.real && source.real->known != nullptr && source.real->known->statistics)
+    print_statistics("train, as known (at 32 x 32)", *source.real->known->statistics);
+  std::printf("%s\n", sheet.c_str());
+}
+
+// Reads all files of the set and returns how many errors it printed.
+std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
+  std::int64_t errors = 0;
+  std::int64_t images = 0;
+  for (const auto& [name, split] : {std::pair{"train", datasets::Split::train}, {"test", datasets::Split::test}}) {
+    try {
+      const DatasetPtr part = load_real_set(set, split, 32);
+      images += part->size();
+      for (const std::string& error : survey(*part, pool, set.name + " " + name).errors) {
+        std::printf("%s\n", error.c_str());
+        ++errors;
+      }
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::runtime_error& error) {  // the part as a whole
+      std::printf("%s\n", error.what());
+      ++errors;
+    }
+  }
+  std::printf("%s: %lld images, %lld errors\n", set.name.c_str(), printable(images), printable(errors));
+  return errors;
+}
+
+void check_all(const Options& options, engine::ShardPool& pool) {
+  std::vector<datasets::RealSet> sets;
+  for (const std::string& name : options.names) {
+    TaskSource source = find_source(name, options.data);
+    if (!source.real) throw std::invalid_argument("[check] '" + name + "' is built in and has no files to check.");
+    sets.push_back(*std::move(source.real));
+  }
+  if (options.names.empty()) sets = datasets::find_real_sets(options.data);
+  std::int64_t errors = 0;
+  for (const datasets::RealSet& set : sets) errors += check(set, pool);
+  if (errors > 0) throw std::runtime_error("[check] " + std::to_string(errors) + " errors; see above.");
+}
+
+}  // namespace
+}  // namespace experiments
+
+int main(int argc, char** argv) {
+  using namespace experiments;
+  Options options;
+  CLI::App app("Looks at the data sets there are: the built-in tasks, and real ones below a folder.");
+  app.require_subcommand(1);
+  const auto add = [&](const char* name, const char* help) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->add_option("--data", options.data, "Folder with real data sets, one sub-folder each");
+    return command;
+  };
+  CLI::App* const list_command = add("list", "The sets that are found, and the layouts that are looked for");
+  CLI::App* const show_command = add("show", "Writes a contact sheet of each set and tells what is in it");
+  CLI::App* const check_command = add("check", "Reads every image; names each that cannot be read, and exits with 1");
+  show_command->add_option("names", options.names, "Sets or built-in tasks (default: the built-in ones)");
+  check_command->add_option("names", options.names, "Sets (default: all that are found)");
+  for (CLI::App* const command : {show_command, check_command}) {
+    command->add_option("--threads", options.threads, "Threads; 0 takes as many as this process may use")
+        ->check(CLI::Range(0, 1024))
+        ->capture_default_str();
+  }
+  check_command->get_option("--data")->required();
+  show_command->add_option("--distribution", options.distribution, "Of built-in tasks: target, or web (pre-training)")
+      ->check(CLI::IsMember({"target", "web"}))
+      ->capture_default_str();
+  show_command->add_option("--samples", options.samples, "Images per class on the sheet")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  show_command->add_option("--image-size", options.image_size, "Side of the images in pixels")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  show_command->add_option("--seed", options.seed, "Seed of built-in images")->capture_default_str();
+  show_command->add_option("--out", options.out, "Folder for the PNG files, made if absent")->capture_default_str();
+  return run_program(app, argc, argv, [&] {
+    if (list_command->parsed()) return list(options);
+    engine::ShardPool pool(options.threads > 0 ? options.threads : engine::hardware_threads());
+    if (check_command->parsed()) return check_all(options, pool);
+    std::filesystem::create_directories(options.out);
+    const bool all = options.names.empty();
+    for (const TaskSource& source : find_sources(options.names, all ? "objects" : "none", options.data))
+      show(source, options, pool);
+  });
+}
