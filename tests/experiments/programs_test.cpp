@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "experiments/common/run_folder.hpp"
 #include "nn/safetensors.hpp"
@@ -253,6 +254,31 @@ BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
   check_refusal("{bin}/datasets check signs" + data, 1, {"'signs' is built in"});
   BOOST_CHECK_EQUAL(run_process("{bin}/datasets").status, 2);
   BOOST_CHECK_EQUAL(run_process("{bin}/datasets check").status, 2);
+}
+
+BOOST_AUTO_TEST_CASE(contact_sheets_are_written) {
+  const TemporaryDirectory folder;
+  const ProcessResult result =
+      run_process("{bin}/contact_sheet --task signs --samples 2 --out " + folder.path().string());
+  BOOST_CHECK_MESSAGE(result.status == 0, result.output);
+  BOOST_CHECK(std::filesystem::file_size(folder.path() / "signs_target.png") > 1000);
+  check_refusal("{bin}/contact_sheet --task nosuch --out " + folder.path().string(), 1, {"nosuch"});
+}
+
+// The benchmark's own rows are measured elsewhere; here, that it answers at all.
+BOOST_AUTO_TEST_CASE(the_benchmark_prints_one_json_object) {
+  const ProcessResult result =
+      run_process("({bin}/benchmark --works vit128 --modes forward,stream --threads 1 --rounds 1 --json 2>/dev/null)");
+  BOOST_CHECK_EQUAL(result.status, 0);
+  const nlohmann::json report = nlohmann::json::parse(result.output);
+  BOOST_CHECK_GT(report.at("sgemm_gflops").get<double>(), 0.0);
+  BOOST_CHECK_EQUAL(report.at("rows").size(), 2u);
+  BOOST_CHECK_EQUAL(report.at("rows")[1].at("mode").get<std::string>(), "stream");
+  check_refusal("{bin}/benchmark --works vit9 --rounds 1", 1, {"no work 'vit9'", "vit192"});
+  const ProcessResult served =
+      run_process("(printf 'prepare vit128 forward 1\nrun vit128 nothing 1\nquit\n' | {bin}/benchmark --serve)");
+  BOOST_CHECK_MESSAGE(served.output.find("\"ok\":true") != std::string::npos, served.output);
+  BOOST_CHECK_MESSAGE(served.output.find("no mode 'nothing'") != std::string::npos, served.output);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
