@@ -5,11 +5,14 @@
 
 #include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace engine;
@@ -88,6 +91,12 @@ BOOST_AUTO_TEST_CASE(a_system_that_refuses_threads_is_named_and_those_it_gave_ar
     const std::filesystem::directory_iterator tasks("/proc/self/task");
     return std::distance(begin(tasks), end(tasks));
   };
+  // A joined thread is listed until the kernel has buried it, a little after `join` returns.
+  const auto falls_to = [&](std::ptrdiff_t count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (running() > count && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return running() <= count;
+  };
   const auto before = running();
   {
     const RoomFor limit(std::int64_t{40} << 20);  // a stack takes 8 MB unless the system says otherwise
@@ -98,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_system_that_refuses_threads_is_named_and_those_it_gave_ar
              message.find(" of 64 threads: Resource temporarily unavailable; ask for fewer.") != std::string::npos;
     });
   }
-  BOOST_CHECK_EQUAL(running(), before);
+  BOOST_CHECK(falls_to(before));
   BOOST_CHECK_EQUAL(ShardPool(5).threads(), 5);
 }
 #endif
