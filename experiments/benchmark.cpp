@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "engine/autodiff/inspect.hpp"
 #include "experiments/benchmarks/report.hpp"
@@ -89,7 +90,7 @@ void profile(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app(
+  CommandLine line(
       "Measures the engine on this machine: forward passes, training steps in weight space and in tangent\n"
       "space, and streaming, against the rate at which this processor multiplies matrices (sgemm).");
   Options options;
@@ -97,28 +98,17 @@ int main(int argc, char** argv) {
   for (const Mode mode : modes()) options.modes.emplace_back(to_string(mode));
   options.threads = {1};
   if (engine::hardware_threads() > 1) options.threads.push_back(engine::hardware_threads());
-  app.add_option("--works", options.works, "What is run: vit192, vit128, clip_b32")
-      ->delimiter(',')
-      ->capture_default_str();
-  app.add_option("--modes", options.modes,
-                 "How: forward, standard_step, tangent_step, stream (eight tangents), "
-                 "linearised_forward (one)")
-      ->delimiter(',')
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "Numbers of threads")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--rounds", options.rounds, "How often each row is timed; the median is reported")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
-  app.add_option("--shard-size", options.shard_size, "Images in a shard; 0 takes each model's own")
-      ->check(CLI::Range(0, 1 << 20))
-      ->capture_default_str();
-  app.add_flag("--json", options.json, "Print one JSON object and no table");
-  app.add_flag("--profile", options.profile, "Print instead where the time goes: each op's rules, on one thread");
-  app.add_flag("--serve", options.serve, "Answer requests on standard input (experiments/peers/README.md)");
-  return run_program(app, argc, argv, [&] {
+  line.option("--works", options.works, "What is run: vit192, vit128, clip_b32");
+  line.option("--modes", options.modes,
+              "How: forward, standard_step, tangent_step, stream (eight tangents), "
+              "linearised_forward (one)");
+  line.option("--threads", options.threads, "Numbers of threads").between(1, 1024);
+  line.option("--rounds", options.rounds, "How often each row is timed; the median is reported").between(1, 10000);
+  line.option("--shard-size", options.shard_size, "Images in a shard; 0 takes each model's own").between(0, 1 << 20);
+  line.flag("--json", options.json, "Print one JSON object and no table");
+  line.flag("--profile", options.profile, "Print instead where the time goes: each op's rules, on one thread");
+  line.flag("--serve", options.serve, "Answer requests on standard input (experiments/peers/README.md)");
+  return run_program(line, argc, argv, [&] {
     if (options.serve) return serve();
     if (options.profile) return profile(options);
     const Report report = measure(options);

@@ -3,7 +3,6 @@
 //   contact_sheet --task digits --distribution web --samples 10 --seed 0 --out sheets
 #include "experiments/data/contact_sheet.hpp"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -51,13 +50,12 @@ void draw(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Draws samples of the built-in tasks, one row per class.");
-  app.add_option("--task", options.task, "A task's name, or all")->capture_default_str();
-  app.add_option("--distribution", options.distribution, "target (what is learned) or web (pre-training)")
-      ->check(CLI::IsMember({"target", "web"}))
-      ->capture_default_str();
-  app.add_option("--samples", options.samples, "Images per class")->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_option("--seed", options.seed, "Seed of the images")->capture_default_str();
-  app.add_option("--out", options.out, "Folder for the PNG files, made if absent")->capture_default_str();
-  return experiments::run_program(app, argc, argv, [&] { draw(options); });
+  experiments::CommandLine line("Draws samples of the built-in tasks, one row per class.");
+  line.option("--task", options.task, "A task's name, or all");
+  line.option("--distribution", options.distribution, "target (what is learned) or web (pre-training)")
+      .among({"target", "web"});
+  line.option("--samples", options.samples, "Images per class").between(1, 1000);
+  line.option("--seed", options.seed, "Seed of the images");
+  line.option("--out", options.out, "Folder for the PNG files, made if absent");
+  return experiments::run_program(line, argc, argv, [&] { draw(options); });
 }

@@ -165,39 +165,31 @@ void check_all(const Options& options, engine::ShardPool& pool) {
 int main(int argc, char** argv) {
   using namespace experiments;
   Options options;
-  CLI::App app("Looks at the data sets there are: the built-in tasks, and real ones below a folder.");
-  app.require_subcommand(1);
-  const auto add = [&](const char* name, const char* help) {
-    CLI::App* command = app.add_subcommand(name, help);
-    command->add_option("--data", options.data, "Folder with real data sets, one sub-folder each");
-    return command;
+  CommandLine line("Looks at the data sets there are: the built-in tasks, and real ones below a folder.");
+  CommandLine list_line = line.command("list", "The sets that are found, and the layouts that are looked for");
+  CommandLine show_line = line.command("show", "Writes a contact sheet of each set and tells what is in it");
+  CommandLine check_line = line.command("check", "Reads every image; names each that cannot be read, and exits with 1");
+  const auto add_data = [&](CommandLine& command) {
+    return command.option("--data", options.data, "Folder with real data sets, one sub-folder each");
   };
-  CLI::App* const list_command = add("list", "The sets that are found, and the layouts that are looked for");
-  CLI::App* const show_command = add("show", "Writes a contact sheet of each set and tells what is in it");
-  CLI::App* const check_command = add("check", "Reads every image; names each that cannot be read, and exits with 1");
-  show_command->add_option("names", options.names, "Sets or built-in tasks (default: the built-in ones)");
-  check_command->add_option("names", options.names, "Sets (default: all that are found)");
-  for (CLI::App* const command : {show_command, check_command}) {
-    command->add_option("--threads", options.threads, "Threads; 0 takes as many as this process may use")
-        ->check(CLI::Range(0, 1024))
-        ->capture_default_str();
+  add_data(list_line);
+  add_data(show_line);
+  add_data(check_line).required();
+  show_line.option("names", options.names, "Sets or built-in tasks (default: the built-in ones)");
+  check_line.option("names", options.names, "Sets (default: all that are found)");
+  for (CommandLine* const command : {&show_line, &check_line}) {
+    command->option("--threads", options.threads, "Threads; 0 takes as many as this process may use").between(0, 1024);
   }
-  check_command->get_option("--data")->required();
-  show_command->add_option("--distribution", options.distribution, "Of built-in tasks: target, or web (pre-training)")
-      ->check(CLI::IsMember({"target", "web"}))
-      ->capture_default_str();
-  show_command->add_option("--samples", options.samples, "Images per class on the sheet")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  show_command->add_option("--image-size", options.image_size, "Side of the images in pixels")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  show_command->add_option("--seed", options.seed, "Seed of built-in images")->capture_default_str();
-  show_command->add_option("--out", options.out, "Folder for the PNG files, made if absent")->capture_default_str();
-  return run_program(app, argc, argv, [&] {
-    if (list_command->parsed()) return list(options);
+  show_line.option("--distribution", options.distribution, "Of built-in tasks: target, or web (pre-training)")
+      .among({"target", "web"});
+  show_line.option("--samples", options.samples, "Images per class on the sheet").between(1, 1000);
+  show_line.option("--image-size", options.image_size, "Side of the images in pixels").between(1, 1024);
+  show_line.option("--seed", options.seed, "Seed of built-in images");
+  show_line.option("--out", options.out, "Folder for the PNG files, made if absent");
+  return run_program(line, argc, argv, [&] {
+    if (list_line.is_chosen()) return list(options);
     engine::ShardPool pool(options.threads > 0 ? options.threads : engine::hardware_threads());
-    if (check_command->parsed()) return check_all(options, pool);
+    if (check_line.is_chosen()) return check_all(options, pool);
     std::filesystem::create_directories(options.out);
     const bool all = options.names.empty();
     for (const TaskSource& source : find_sources(options.names, all ? "objects" : "none", options.data))

@@ -1,12 +1,13 @@
 // Fine-tunes a pre-trained image encoder on one task, in weight space or in the tangent space: one task vector.
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/program.hpp"
 
 int main(int argc, char** argv) {
   using namespace experiments;
-  CLI::App app(
+  CommandLine line(
       "Fine-tunes a pre-trained image encoder on one task, its zero-shot head frozen.\n"
       "Writes finetuned.safetensors, results.json and manifest.json into --out. Ctrl-C stops; the same command goes "
       "on.");
@@ -15,14 +16,14 @@ int main(int argc, char** argv) {
   std::filesystem::path pretrained_file;
   std::string task;
   std::string mode;
-  add_common_options(app, options);
-  add_recipe_options(app, changes);
-  app.add_option("--task", task, "The task to learn")->required();
-  app.add_option("--mode", mode, "standard: in weight space; linear: in the tangent space at the pre-trained weights")
-      ->required()
-      ->check(CLI::IsMember({"standard", "linear"}));
-  app.add_option("--pretrained", pretrained_file, "pretrained.safetensors of `pretrain`")->required();
-  return run_program(app, argc, argv, [&] {
+  add_common_options(line, options);
+  add_recipe_options(line, changes);
+  line.option("--task", task, "The task to learn").required();
+  line.option("--mode", mode, "standard: in weight space; linear: in the tangent space at the pre-trained weights")
+      .required()
+      .among({"standard", "linear"});
+  line.option("--pretrained", pretrained_file, "pretrained.safetensors of `pretrain`").required();
+  return run_program(line, argc, argv, [&] {
     const TaskSource source = find_source(task, options.data);
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));

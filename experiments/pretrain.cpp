@@ -1,12 +1,13 @@
 // Pre-trains the image encoder of a small CLIP on the web images of the tasks: θ0 and the logit scale.
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "experiments/common/pretraining.hpp"
 #include "experiments/common/program.hpp"
 
 int main(int argc, char** argv) {
   using namespace experiments;
-  CLI::App app(
+  CommandLine line(
       "Pre-trains the image encoder of a small CLIP contrastively on web images of all tasks.\n"
       "Writes pretrained.safetensors, results.json and manifest.json into --out. Ctrl-C stops; the same command goes "
       "on.");
@@ -14,12 +15,11 @@ int main(int argc, char** argv) {
   RecipeOptions changes;
   std::vector<std::string> tasks;
   std::string control = "objects";
-  add_common_options(app, options);
-  add_recipe_options(app, changes);
-  app.add_option("--tasks", tasks, "Tasks whose web images are seen (default: the eight built-in ones)")
-      ->delimiter(',');
-  app.add_option("--control", control, "One more task to see, or none")->capture_default_str();
-  return run_program(app, argc, argv, [&] {
+  add_common_options(line, options);
+  add_recipe_options(line, changes);
+  line.option("--tasks", tasks, "Tasks whose web images are seen (default: the eight built-in ones)");
+  line.option("--control", control, "One more task to see, or none");
+  return run_program(line, argc, argv, [&] {
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));
     const Json results = pretrain({chosen_recipe(options, changes), options.seed, pool},

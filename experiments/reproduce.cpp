@@ -2,6 +2,7 @@
 // the task vectors, print the table. Stages that are already done are skipped.
 #include <chrono>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "experiments/arithmetic/addition_stage.hpp"
 #include "experiments/common/finetuning.hpp"
@@ -50,7 +51,7 @@ Json reproduce(const Context& context, const std::vector<TaskSource>& sources, c
 
 int main(int argc, char** argv) {
   using namespace experiments;
-  CLI::App app(
+  CommandLine line(
       "Reproduces the main comparison of \"Task Arithmetic in the Tangent Space\": pre-trains a small CLIP, fine-tunes "
       "it on every\n"
       "task in weight space and in tangent space, adds the task vectors and prints the table. Each stage has a folder "
@@ -60,11 +61,11 @@ int main(int argc, char** argv) {
   RecipeOptions changes;
   std::vector<std::string> tasks;
   std::string control = "objects";
-  add_common_options(app, options);
-  add_recipe_options(app, changes);
-  app.add_option("--tasks", tasks, "Tasks to learn and add (default: the eight built-in ones)")->delimiter(',');
-  app.add_option("--control", control, "A task to pre-train on and watch, or none")->capture_default_str();
-  return run_program(app, argc, argv, [&] {
+  add_common_options(line, options);
+  add_recipe_options(line, changes);
+  line.option("--tasks", tasks, "Tasks to learn and add (default: the eight built-in ones)");
+  line.option("--control", control, "A task to pre-train on and watch, or none");
+  return run_program(line, argc, argv, [&] {
     const std::vector<TaskSource> sources = find_sources(tasks, control, options.data);
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));

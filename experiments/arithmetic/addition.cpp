@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"

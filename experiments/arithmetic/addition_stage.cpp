@@ -1,6 +1,7 @@
 #include "experiments/arithmetic/addition_stage.hpp"
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "experiments/common/finetuning.hpp"

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "datasets/loader.hpp"
 #include "experiments/common/progress.hpp"

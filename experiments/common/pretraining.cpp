@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "datasets/loader.hpp"
 #include "engine/tensor/hash.hpp"

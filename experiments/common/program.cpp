@@ -11,54 +11,48 @@
 
 namespace experiments {
 
-void add_common_options(CLI::App& app, CommonOptions& options) {
-  app.add_option("--seed", options.seed, "Decides every random number")->capture_default_str();
-  app.add_option("--threads", options.threads,
-                 "Threads; 0 takes as many as this process may use. The results are the same for any number")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  app.add_option("--out", options.out, "Folder for results.json, manifest.json and weights")->capture_default_str();
-  app.add_option("--data", options.data,
-                 "Folder with real data sets, one sub-folder each; `datasets list` tells which are found");
-  app.add_option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
-      ->check(CLI::IsMember(std::vector<std::string>(preset_names().begin(), preset_names().end())))
-      ->capture_default_str();
-  app.add_flag_callback(
+void add_common_options(CommandLine& line, CommonOptions& options) {
+  line.option("--seed", options.seed, "Decides every random number");
+  line.option("--threads", options.threads,
+              "Threads; 0 takes as many as this process may use. The results are the same for any number")
+      .between(0, 1024);
+  line.option("--out", options.out, "Folder for results.json, manifest.json and weights");
+  line.option("--data", options.data,
+              "Folder with real data sets, one sub-folder each; `datasets list` tells which are found");
+  line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
+      .among({preset_names().begin(), preset_names().end()});
+  line.action(
       "--check-finite", [] { engine::set_check_finite(true); },
       "Stop at the first NaN or Inf and name the op that made it; slower");
-  for (CLI::Option* option : app.get_options()) {
-    if (option->get_name() != "--help")
-      option->take_last();  // scripts/demo gives --preset and --out; the user's own go before them
-  }
-  app.set_config("--config", "",
-                 "Read options from a TOML file, such as: preset = \"smoke\"; the command line takes precedence");
-  app.allow_config_extras(CLI::config_extras_mode::error);
+  line.config_file("--config",
+                   "Read options from a TOML file, such as: preset = \"smoke\"; the command line takes precedence");
 }
 
-void add_recipe_options(CLI::App& app, RecipeOptions& options) {
-  const auto count = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
-  const auto add = [&](const char* name, auto& value, const char* help) {
-    return app.add_option(name, value, help)->group("Recipe (default: the preset's)");
+void add_recipe_options(CommandLine& line, RecipeOptions& options) {
+  const auto add = [&](const std::string& name, auto& value, const std::string& help) {
+    return line.option(name, value, help).group("Recipe (default: the preset's)");
   };
-  add("--pretrain-steps", options.pretrain_steps, "Steps of pre-training")->check(count);
-  add("--images-per-domain", options.images_per_domain, "Web images of each task for pre-training")->check(count);
-  add("--pretrain-lr", options.pretrain_lr, "Learning rate of pre-training")
-      ->check(CLI::Range(1e-12, 1e3, "a positive number"));
-  add("--finetune-steps", options.finetune_steps, "Steps of fine-tuning")->check(count);
-  add("--finetune-lr", options.finetune_lr, "Learning rate of fine-tuning, the same in both modes")
-      ->check(CLI::Range(1e-12, 1e3, "a positive number"));
-  add("--weight-decay", options.weight_decay, "Weight decay of fine-tuning")
-      ->check(CLI::Range(0.0, 1e3, "not negative"));
-  add("--train-images", options.train_images, "Images of each task for fine-tuning")->check(count);
-  add("--validation-images", options.validation_images, "Images of each task for choosing alpha")->check(count);
-  add("--test-images", options.test_images, "Images of each task for the reported accuracies")->check(count);
-  add("--width", options.width, "Width of the vision transformer")->check(count);
-  add("--depth", options.depth, "Its number of blocks")->check(count);
-  add("--heads", options.heads, "Its attention heads")->check(count);
-  add("--patch", options.patch, "Its patch size in pixels")->check(count);
-  add("--shard-size", options.shard_size,
-      "Images that one thread works on at a time; decides the last bits of the results")
-      ->check(count);
+  const auto count = [&](const std::string& name, auto& value, const std::string& help) {
+    add(name, value, help).between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
+  };
+  const auto rate = [&](const std::string& name, auto& value, const std::string& help) {
+    add(name, value, help).between(1e-12, 1e3, "a positive number");
+  };
+  count("--pretrain-steps", options.pretrain_steps, "Steps of pre-training");
+  count("--images-per-domain", options.images_per_domain, "Web images of each task for pre-training");
+  rate("--pretrain-lr", options.pretrain_lr, "Learning rate of pre-training");
+  count("--finetune-steps", options.finetune_steps, "Steps of fine-tuning");
+  rate("--finetune-lr", options.finetune_lr, "Learning rate of fine-tuning, the same in both modes");
+  add("--weight-decay", options.weight_decay, "Weight decay of fine-tuning").between(0.0, 1e3, "not negative");
+  count("--train-images", options.train_images, "Images of each task for fine-tuning");
+  count("--validation-images", options.validation_images, "Images of each task for choosing alpha");
+  count("--test-images", options.test_images, "Images of each task for the reported accuracies");
+  count("--width", options.width, "Width of the vision transformer");
+  count("--depth", options.depth, "Its number of blocks");
+  count("--heads", options.heads, "Its attention heads");
+  count("--patch", options.patch, "Its patch size in pixels");
+  count("--shard-size", options.shard_size,
+        "Images that one thread works on at a time; decides the last bits of the results");
 }
 
 Recipe chosen_recipe(const CommonOptions& common, const RecipeOptions& changes) {
@@ -87,15 +81,10 @@ int thread_count(const CommonOptions& options) {
   return options.threads > 0 ? options.threads : engine::hardware_threads();
 }
 
-int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& body) {
+int run_program(CommandLine& line, int argc, char** argv, const std::function<void()>& body) {
   constexpr int kFailed = 1;
-  constexpr int kMisused = 2;
   constexpr int kInterrupted = 130;
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kMisused;
-  }
+  if (const std::optional<int> status = line.parse(argc, argv)) return *status;
   catch_interrupts();
   std::signal(SIGXFSZ, SIG_IGN);  // a file that outgrows its limit is an error of the write, with a message
   const std::string name = std::filesystem::path(argv[0]).filename().string();

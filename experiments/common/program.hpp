@@ -1,13 +1,13 @@
 // What every program shares: its options, and one place where exceptions become a message and an exit status.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "experiments/common/command_line.hpp"
 #include "experiments/common/recipe.hpp"
 
 namespace experiments {
@@ -21,7 +21,7 @@ struct CommonOptions {
 };
 
 // Adds --seed --threads --out --data --preset --check-finite --config.
-void add_common_options(CLI::App& app, CommonOptions& options);
+void add_common_options(CommandLine& line, CommonOptions& options);
 
 // Changes to a preset's recipe from the command line or --config; unset ones leave it as it is.
 struct RecipeOptions {
@@ -30,13 +30,13 @@ struct RecipeOptions {
   std::optional<std::int64_t> width, depth, heads, patch, shard_size;
   std::optional<double> pretrain_lr, finetune_lr, weight_decay;
 };
-void add_recipe_options(CLI::App& app, RecipeOptions& options);
+void add_recipe_options(CommandLine& line, RecipeOptions& options);
 Recipe chosen_recipe(const CommonOptions& common, const RecipeOptions& changes);
 
 int thread_count(const CommonOptions& options);
 
 // Parses the command line, runs `body`, and returns the exit status: 0, 1 for an error (one line on standard error), 2
 // for a misused command line, 130 for a run that was stopped.
-int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& body);
+int run_program(CommandLine& line, int argc, char** argv, const std::function<void()>& body);
 
 }  // namespace experiments

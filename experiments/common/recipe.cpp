@@ -1,6 +1,7 @@
 #include "experiments/common/recipe.hpp"
 
 #include <array>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 namespace experiments {

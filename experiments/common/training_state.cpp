@@ -1,5 +1,6 @@
 #include "experiments/common/training_state.hpp"
 
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "experiments/common/progress.hpp"

@@ -1,6 +1,7 @@
 // The stages from the inside: the same bits on any number of threads, and after an interruption; cached features
 // against new passes.
 #include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
 
 #include "experiments/arithmetic/addition.hpp"
 #include "experiments/common/captions.hpp"

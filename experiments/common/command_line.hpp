@@ -1,0 +1,60 @@
+// The command line of a program: CLI11 behind a door of our own, since its headers take ten times as long to compile as
+// a program of ours does.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace experiments {
+
+// An option that was just added, to say more about it.
+class Option {
+ public:
+  explicit Option(CLI::Option* option) : option_(option) {}
+  Option& required();
+  Option& among(const std::vector<std::string>& values);
+  // T: int, std::int64_t or double. `what` stands in the help and in messages for the two numbers.
+  template <class T>
+  Option& between(T low, T high, const std::string& what = {});
+  Option& group(const std::string& heading);  // of the help
+
+ private:
+  CLI::Option* option_;
+};
+
+class CommandLine {
+ public:
+  explicit CommandLine(const std::string& description);
+  CommandLine(CommandLine&&) noexcept;
+  ~CommandLine();
+
+  // `name` with dashes, or without for what is given by its place. `value` is the default; the help shows it. T:
+  // std::string, std::filesystem::path, int, std::int64_t, std::uint64_t, double, an std::optional of the last four, or
+  // an std::vector, whose elements are given one by one or with commas. Of a repeated option the last one counts.
+  template <class T>
+  Option option(const std::string& name, T& value, const std::string& help);
+  Option flag(const std::string& name, bool& value, const std::string& help);
+  void action(const std::string& name, const std::function<void()>& when_given, const std::string& help);
+  void config_file(const std::string& name, const std::string& help);  // TOML; unknown keys are errors
+
+  // With one of them, a program must be called with one of them. They read like `datasets show`.
+  CommandLine command(const std::string& name, const std::string& help);
+  bool is_chosen() const;  // that command was given
+
+  // Sets the values. Returns the status to exit with, if that is all: after --help, or after telling of a mistake.
+  std::optional<int> parse(int argc, char** argv);
+
+ private:
+  explicit CommandLine(std::shared_ptr<CLI::App> app);
+  std::shared_ptr<CLI::App> app_;
+};
+
+}  // namespace experiments
