@@ -105,6 +105,7 @@ int main(int argc, char** argv) {
   line.option("--threads", options.threads, "Numbers of threads").between(1, 1024);
   line.option("--rounds", options.rounds, "How often each row is timed; the median is reported").between(1, 10000);
   line.option("--shard-size", options.shard_size, "Images in a shard; 0 takes each model's own").between(0, 1 << 20);
+  add_precision_option(line);
   line.flag("--json", options.json, "Print one JSON object and no table");
   line.flag("--profile", options.profile, "Print instead where the time goes: each op's rules, on one thread");
   line.flag("--serve", options.serve, "Answer requests on standard input (experiments/peers/README.md)");

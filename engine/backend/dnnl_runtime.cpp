@@ -17,9 +17,9 @@ dnnl::stream& cpu_stream() {
   return stream;
 }
 
-dnnl::memory::desc descriptor(const Shape& shape, const Strides& strides) {
+dnnl::memory::desc descriptor(const Shape& shape, const Strides& strides, dnnl::memory::data_type type) {
   const auto extents = shape.extents();
-  return {dnnl::memory::dims(extents.begin(), extents.end()), dnnl::memory::data_type::f32,
+  return {dnnl::memory::dims(extents.begin(), extents.end()), type,
           dnnl::memory::dims(strides.begin(), strides.begin() + shape.rank())};
 }
 

@@ -11,7 +11,8 @@ const dnnl::engine& cpu_engine();
 dnnl::stream& cpu_stream();  // the calling thread's own; its first use fixes that thread's products to one core
 
 // extents and strides of a tensor as oneDNN wants them
-dnnl::memory::desc descriptor(const Shape& shape, const Strides& strides);
+dnnl::memory::desc descriptor(const Shape& shape, const Strides& strides,
+                              dnnl::memory::data_type type = dnnl::memory::data_type::f32);
 
 dnnl::matmul::primitive_desc matmul_descriptor(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
                                                const dnnl::memory::desc* bias, const dnnl::memory::desc& out,

@@ -1,4 +1,5 @@
-// out = multiply ⊙ (a b + bias + out): f32 by oneDNN's matmul with post-ops, f64 by OpenBLAS.
+// out = multiply ⊙ (a b + bias + out): f32 by oneDNN's matmul with post-ops, its factors rounded to bf16 on request; f64 by
+// OpenBLAS.
 #include <cblas.h>
 
 #include <array>
@@ -7,9 +8,11 @@
 #include <string>
 #include <unordered_map>
 
+#include "engine/backend/brain_float.hpp"
 #include "engine/backend/dnnl_runtime.hpp"
 #include "engine/backend/kernels.hpp"
 #include "engine/backend/small_matmul.hpp"
+#include "engine/parallel/precision.hpp"
 #include "engine/parallel/work.hpp"
 #include "engine/tensor/errors.hpp"
 #include "engine/tensor/hash.hpp"
@@ -20,11 +23,25 @@ namespace {
 
 std::atomic<std::int64_t> flops{0};
 thread_local std::int64_t thread_flops = 0;
+std::atomic<Precision> chosen_precision{Precision::f32};
 
 }  // namespace
 
 std::int64_t matmul_flops() noexcept { return flops.load(std::memory_order_relaxed); }
 std::int64_t thread_matmul_flops() noexcept { return thread_flops; }
+
+void set_precision(Precision precision) noexcept { chosen_precision.store(precision, std::memory_order_relaxed); }
+Precision precision() noexcept { return chosen_precision.load(std::memory_order_relaxed); }
+
+std::string_view to_string(Precision precision) noexcept { return precision == Precision::bf16 ? "bf16" : "f32"; }
+
+bool has_bf16_instructions() noexcept {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;  // AMX comes with it
+#else
+  return false;
+#endif
+}
 
 namespace backend {
 namespace {
@@ -33,10 +50,9 @@ constexpr std::int64_t kPanel = 512;  // columns
 
 // The strides oneDNN is told of. An axis of one element has no meaningful stride; give it the one of a dense tensor,
 // since oneDNN refuses, for instance, a last axis of extent 1 with stride 7.
-template <class AnyTensor>
-dnnl::memory::desc describe_view(const AnyTensor& x) {
-  const Shape& shape = x.shape();
-  Strides strides = x.view().strides;
+dnnl::memory::desc describe_view(const View& view, dnnl::memory::data_type type = dnnl::memory::data_type::f32) {
+  const Shape& shape = view.shape;
+  Strides strides = view.strides;
   const int last = shape.rank() - 1;
   const std::size_t row = static_cast<std::size_t>(last - 1);
   const std::size_t column = static_cast<std::size_t>(last);
@@ -46,7 +62,7 @@ dnnl::memory::desc describe_view(const AnyTensor& x) {
     const std::size_t i = static_cast<std::size_t>(axis);
     if (shape[axis] == 1) strides[i] = std::max(strides[i + 1] * shape[axis + 1], strides[row] * shape[last - 1]);
   }
-  return descriptor(shape, strides);
+  return descriptor(shape, strides, type);
 }
 
 // oneDNN takes a matrix whose rows or columns are contiguous and whose leading dimension covers a whole row.
@@ -62,6 +78,16 @@ bool is_matrix(const Tensor& x) {
   return true;
 }
 
+// a or b, as it is or rounded.
+struct Factor {
+  const void* data;
+  View view;
+  dnnl::memory::data_type type;
+};
+
+Factor factor_of(const Tensor& x) { return {x.data<float>(), x.view(), dnnl::memory::data_type::f32}; }
+Factor factor_of(const BrainFloats& x) { return {x.bits.get(), x.view, dnnl::memory::data_type::bf16}; }
+
 // A product made ready: the primitive, and the memory objects whose pointers each call sets anew.
 struct Prepared {
   dnnl::matmul product;
@@ -69,19 +95,19 @@ struct Prepared {
   std::unordered_map<int, dnnl::memory> arguments;
 };
 
-Prepared prepare(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+Prepared prepare(const Factor& a, const Factor& b, const MutableTensor& out, const Epilogue& epilogue) {
   const auto memory_of = [](const dnnl::memory::desc& description) {
     return dnnl::memory(description, cpu_engine(), nullptr);
   };
-  const dnnl::memory::desc a_desc = describe_view(a);
-  const dnnl::memory::desc b_desc = describe_view(b);
-  const dnnl::memory::desc out_desc = describe_view(out);
+  const dnnl::memory::desc a_desc = describe_view(a.view, a.type);
+  const dnnl::memory::desc b_desc = describe_view(b.view, b.type);
+  const dnnl::memory::desc out_desc = describe_view(out.view());
   Prepared ready;
   dnnl::post_ops post_ops;
   if (epilogue.accumulate) post_ops.append_sum(1.0F);
   const auto append = [&](dnnl::algorithm operation, const Tensor* operand, dnnl::memory& memory) {
     if (operand == nullptr) return;
-    const dnnl::memory::desc description = describe_view(*operand);
+    const dnnl::memory::desc description = describe_view(operand->view());
     memory = memory_of(description);
     ready.arguments[DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1] = memory;
     post_ops.append_binary(operation, description);
@@ -106,18 +132,18 @@ Prepared prepare(const Tensor& a, const Tensor& b, const MutableTensor& out, con
   return ready;
 }
 
-// Everything a prepared product depends on: extents and strides of the operands, and which parts of the epilogue there
-// are.
+// Everything a prepared product depends on: extents, strides and types of the operands, and which parts of the epilogue
+// there are.
 class Key {
  public:
-  Key(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+  Key(const Factor& a, const Factor& b, const MutableTensor& out, const Epilogue& epilogue) {
     append((epilogue.bias != nullptr ? 1 : 0) + (epilogue.accumulate ? 2 : 0) + (epilogue.addend != nullptr ? 4 : 0) +
-           (epilogue.multiply != nullptr ? 8 : 0));
-    append_view(a);
-    append_view(b);
-    append_view(out);
-    if (epilogue.addend != nullptr) append_view(*epilogue.addend);
-    if (epilogue.multiply != nullptr) append_view(*epilogue.multiply);
+           (epilogue.multiply != nullptr ? 8 : 0) + (a.type == dnnl::memory::data_type::bf16 ? 16 : 0));
+    append_view(a.view);
+    append_view(b.view);
+    append_view(out.view());
+    if (epilogue.addend != nullptr) append_view(epilogue.addend->view());
+    if (epilogue.multiply != nullptr) append_view(epilogue.multiply->view());
   }
   friend bool operator==(const Key&, const Key&) = default;
   std::size_t hash() const noexcept {
@@ -128,10 +154,9 @@ class Key {
 
  private:
   void append(std::int64_t number) { numbers_[count_++] = number; }
-  template <class AnyTensor>
-  void append_view(const AnyTensor& x) {
-    for (int axis = 0; axis < x.shape().rank(); ++axis) {
-      append(x.shape()[axis]);
+  void append_view(const View& x) {
+    for (int axis = 0; axis < x.shape.rank(); ++axis) {
+      append(x.shape[axis]);
       append(x.stride(axis));
     }
   }
@@ -146,7 +171,7 @@ struct KeyHash {
 // oneDNN finds a primitive it has made before in some 8 µs, longer than many of our products take (16 images of a small
 // ViT: 10.7 % of a training step went there, and as much again into the scratch memory each new primitive asks for). A
 // primitive is used only by the thread that made it, so each thread keeps its own.
-Prepared& prepared(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+Prepared& prepared(const Factor& a, const Factor& b, const MutableTensor& out, const Epilogue& epilogue) {
   constexpr std::size_t kMost = 1024;
   thread_local std::unordered_map<Key, Prepared, KeyHash> ready;
   const Key key(a, b, out, epilogue);
@@ -156,14 +181,14 @@ Prepared& prepared(const Tensor& a, const Tensor& b, const MutableTensor& out, c
   return ready.emplace(key, prepare(a, b, out, epilogue)).first->second;
 }
 
-void matmul_f32(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
+void matmul_f32(const Factor& a, const Factor& b, const MutableTensor& out, const Epilogue& epilogue) {
   dnnl::stream& stream = cpu_stream();
   // oneDNN has no read-only memory; it does not write to its inputs.
-  const auto point = [](dnnl::memory& memory, const float* data) { memory.set_data_handle(const_cast<float*>(data)); };
+  const auto point = [](dnnl::memory& memory, const void* data) { memory.set_data_handle(const_cast<void*>(data)); };
   try {
     Prepared& ready = prepared(a, b, out, epilogue);
-    point(ready.a, a.data<float>());
-    point(ready.b, b.data<float>());
+    point(ready.a, a.data);
+    point(ready.b, b.data);
     point(ready.out, out.data<float>());
     if (epilogue.bias != nullptr) point(ready.bias, epilogue.bias->data<float>());
     if (epilogue.addend != nullptr) point(ready.addend, epilogue.addend->data<float>());
@@ -171,7 +196,7 @@ void matmul_f32(const Tensor& a, const Tensor& b, const MutableTensor& out, cons
     ready.product.execute(stream, ready.arguments);
     stream.wait();
   } catch (const dnnl::error& error) {
-    throw std::runtime_error("[matmul] oneDNN refused a " + to_string(a.shape()) + ", b " + to_string(b.shape()) +
+    throw std::runtime_error("[matmul] oneDNN refused a " + to_string(a.view.shape) + ", b " + to_string(b.view.shape) +
                              ": " + error.what() + ".");
   }
 }
@@ -276,7 +301,7 @@ void matmul_in_panels(const Tensor& a, const Tensor& b, const MutableTensor& out
     if (epilogue.addend != nullptr) addend = epilogue.addend->slice(1, begin, end);
     if (epilogue.multiply != nullptr) multiply = epilogue.multiply->slice(1, begin, end);
     const auto pointer = [](const std::optional<Tensor>& x) { return x.has_value() ? &*x : nullptr; };
-    matmul_f32(a, b.slice(1, begin, end), out.slice(1, begin, end),
+    matmul_f32(factor_of(a), factor_of(b.slice(1, begin, end)), out.slice(1, begin, end),
                {pointer(bias), epilogue.accumulate, pointer(addend), pointer(multiply)});
   }
 }
@@ -295,8 +320,13 @@ void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue&
   if (!is_matrix(b)) return matmul(a, b.contiguous(), out, epilogue);
   count_flops(a, out);
   if (a.dtype() == DType::f64) return matmul_f64(a, b, out, epilogue);
+  if (precision() == Precision::bf16) {
+    const BrainFloats rounded_a = round_to_bf16(a);
+    const BrainFloats rounded_b = round_to_bf16(b);
+    return matmul_f32(factor_of(rounded_a), factor_of(rounded_b), out, epilogue);
+  }
   if (is_wide(a, b)) return matmul_in_panels(a, b, out, epilogue);
-  matmul_f32(a, b, out, epilogue);
+  matmul_f32(factor_of(a), factor_of(b), out, epilogue);
 }
 
 }  // namespace backend

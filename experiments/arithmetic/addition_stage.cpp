@@ -27,7 +27,7 @@ Json addition_stage(const Context& context, const Pretrained& pretrained, const 
                    {"seed", context.seed},
                    {"pretrained", pretrained.identity()},
                    {"finetune", to_json(context.recipe.finetune)},
-                   {"shard_size", context.recipe.shard_size},
+                   {"arithmetic", arithmetic(context.recipe)},
                    {"control", control},
                    {"task_vectors", Json::object()}};
   std::vector<std::pair<nn::ParamTree, nn::ParamTree>> vectors;

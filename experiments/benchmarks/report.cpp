@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "engine/parallel/precision.hpp"
 #include "experiments/common/machine.hpp"
 
 namespace experiments::benchmarks {
@@ -108,7 +109,7 @@ Json Report::to_json() const {
     const auto [seconds, images_per_second, share] = summary(samples);
     rows.push_back({{"work", samples.row.work.name},
                     {"mode", to_string(samples.row.mode)},
-                    {"precision", "f32"},
+                    {"precision", to_string(engine::precision())},
                     {"threads", samples.row.threads},
                     {"seconds", seconds},
                     {"images_per_second", images_per_second},

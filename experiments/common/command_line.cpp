@@ -79,6 +79,18 @@ void CommandLine::action(const std::string& name, const std::function<void()>& w
   app_->add_flag_callback(name, when_given, help);
 }
 
+Option CommandLine::action(const std::string& name, const std::function<void(const std::string&)>& when_given,
+                           const std::string& help) {
+  const auto forward = [name, when_given](const std::string& value) {
+    try {
+      when_given(value);
+    } catch (const std::exception& error) {
+      throw CLI::ValidationError(name, error.what());
+    }
+  };
+  return Option(app_->add_option_function<std::string>(name, forward, help)->take_last());
+}
+
 void CommandLine::config_file(const std::string& name, const std::string& help) {
   app_->set_config(name, "", help);
   app_->allow_config_extras(CLI::config_extras_mode::error);

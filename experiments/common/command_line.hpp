@@ -43,6 +43,9 @@ class CommandLine {
   Option option(const std::string& name, T& value, const std::string& help);
   Option flag(const std::string& name, bool& value, const std::string& help);
   void action(const std::string& name, const std::function<void()>& when_given, const std::string& help);
+  // An option whose value is handed on. What `when_given` throws becomes the message of a misused command line.
+  Option action(const std::string& name, const std::function<void(const std::string&)>& when_given,
+                const std::string& help);
   void config_file(const std::string& name, const std::string& help);  // TOML; unknown keys are errors
 
   // With one of them, a program must be called with one of them. They read like `datasets show`.

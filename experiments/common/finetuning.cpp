@@ -23,7 +23,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   const Json fingerprint{{"stage", "finetune"},         {"seed", context.seed},
                          {"task", task.name},           {"content", task.content},
                          {"mode", to_string(mode)},     {"pretrained", identity},
-                         {"finetune", to_json(recipe)}, {"shard_size", context.recipe.shard_size}};
+                         {"finetune", to_json(recipe)}, {"arithmetic", arithmetic(context.recipe)}};
   const std::filesystem::path file = folder / "finetuned.safetensors";
   if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
     say(label + ": already done in " + folder.path().string());

@@ -92,7 +92,7 @@ Json fingerprint_of(const Context& context, const std::vector<TaskSource>& sourc
           {"tasks", std::move(tasks)},
           {"vit", to_json(context.recipe.vit)},
           {"pretrain", to_json(context.recipe.pretrain)},
-          {"shard_size", context.recipe.shard_size}};
+          {"arithmetic", arithmetic(context.recipe)}};
 }
 
 void save_pretrained(const std::filesystem::path& file, const Pretrained& pretrained) {

@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <stdexcept>
 
 #include "engine/autodiff/inspect.hpp"
+#include "engine/parallel/precision.hpp"
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/interrupt.hpp"
 
@@ -21,11 +23,27 @@ void add_common_options(CommandLine& line, CommonOptions& options) {
               "Folder with real data sets, one sub-folder each; `datasets list` tells which are found");
   line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
       .among({preset_names().begin(), preset_names().end()});
+  add_precision_option(line);
   line.action(
       "--check-finite", [] { engine::set_check_finite(true); },
       "Stop at the first NaN or Inf and name the op that made it; slower");
   line.config_file("--config",
                    "Read options from a TOML file, such as: preset = \"smoke\"; the command line takes precedence");
+}
+
+void add_precision_option(CommandLine& line) {
+  const auto choose = [](const std::string& value) {
+    if (value == "bf16" && !engine::has_bf16_instructions()) {
+      throw std::runtime_error(
+          "this processor has no bf16 instructions (AVX-512 BF16), so bf16 would be slower than f32; leave the option "
+          "out, or say bf16-emulated to see what rounding does.");
+    }
+    engine::set_precision(value == "f32" ? engine::Precision::f32 : engine::Precision::bf16);
+  };
+  line.action("--precision", choose,
+              "Of matrix products: f32 (default); bf16, faster where the processor has it; bf16-emulated, the same "
+              "results, slowly")
+      .among({"f32", "bf16", "bf16-emulated"});
 }
 
 void add_recipe_options(CommandLine& line, RecipeOptions& options) {

@@ -20,8 +20,9 @@ struct CommonOptions {
   std::string preset = "quick";
 };
 
-// Adds --seed --threads --out --data --preset --check-finite --config.
+// Adds --seed --threads --out --data --preset --precision --check-finite --config.
 void add_common_options(CommandLine& line, CommonOptions& options);
+void add_precision_option(CommandLine& line);  // one of them
 
 // Changes to a preset's recipe from the command line or --config; unset ones leave it as it is.
 struct RecipeOptions {

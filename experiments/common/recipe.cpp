@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "engine/parallel/precision.hpp"
+
 namespace experiments {
 namespace {
 
@@ -99,6 +101,10 @@ Json to_json(const FinetuneRecipe& r) {
           {"lr", r.lr},
           {"weight_decay", r.weight_decay},
           {"warmup_share", r.warmup_share}};
+}
+
+Json arithmetic(const Recipe& recipe) {
+  return {{"shard_size", recipe.shard_size}, {"precision", to_string(engine::precision())}};
 }
 
 }  // namespace experiments

@@ -1,0 +1,17 @@
+// bfloat16: the upper half of an f32.                                                       PRIVATE to engine.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/tensor/tensor.hpp"
+
+namespace engine::backend {
+
+// A stack of matrices rounded to bf16, to nearest, ties to even; NaN stays NaN. Extents are those of `x`, strides may differ.
+struct BrainFloats {
+  Storage bits;
+  View view;
+};
+BrainFloats round_to_bf16(const Tensor& x);  // f32, rank at least 2, rows or columns contiguous
+
+}  // namespace engine::backend
