@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(random_crops_are_cut_from_the_picture_by_seed_epoch_and_ima
   const std::shared_ptr<const Dataset> set = speckled();
   const datasets::Normalisation as_it_is{{0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}};
   const auto loader = [&](const std::uint64_t seed, const std::int64_t batch_size) {
-    return Loader(set, {.batch_size = batch_size, .seed = seed, .normalisation = as_it_is, .random_crop = true});
+    return Loader(set, {.batch_size = batch_size, .seed = seed, .random_crop = true, .normalisation = as_it_is});
   };
   const Loader by_seven = loader(6, 7);
   for (std::int64_t position = 0; position < by_seven.batches_per_epoch(); ++position) {
