@@ -23,9 +23,13 @@ std::int64_t FileDataset::label(const std::int64_t index) const {
 }
 
 void FileDataset::read_image(const std::int64_t index, const std::span<float> chw) const {
-  check_index("file_dataset", index, size());
   check_room("file_dataset", chw, image_size_);
-  to_planes(resize_and_crop(read_picture(files_[static_cast<std::size_t>(index)].file), image_size_), chw);
+  to_planes(resize_and_crop(read_picture(index), image_size_), chw);
+}
+
+Picture FileDataset::read_picture(const std::int64_t index) const {
+  check_index("file_dataset", index, size());
+  return datasets::read_picture(files_[static_cast<std::size_t>(index)].file);
 }
 
 }  // namespace datasets

@@ -1,5 +1,5 @@
 // A data set of picture files, each decoded and brought to size when it is read. What is read again and again is first
-// put into memory with materialise (datasets/memory_dataset.hpp): decoded once, kept at the wanted size.
+// put into memory with in_memory (datasets/memory_dataset.hpp): decoded once, kept at the wanted size.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@ class FileDataset final : public Dataset {
   std::int64_t label(std::int64_t index) const override;
   // Throws std::runtime_error naming the file if it cannot be decoded.
   void read_image(std::int64_t index, std::span<float> chw) const override;
+  Picture read_picture(std::int64_t index) const override;  // throws likewise
 
  private:
   std::vector<LabelledFile> files_;

@@ -2,16 +2,21 @@
 #include "datasets/loader.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "datasets/random_crop.hpp"
+#include "datasets/resample.hpp"
 #include "engine/tensor/random.hpp"
 
 namespace datasets {
 namespace {
+
+constexpr std::int64_t kBlock = 4;  // images that one thread makes at a time
 
 std::vector<std::int64_t> epoch_order(const std::int64_t count, const LoaderOptions& options,
                                       const std::int64_t epoch) {
@@ -22,24 +27,30 @@ std::vector<std::int64_t> epoch_order(const std::int64_t count, const LoaderOpti
   return order;
 }
 
-Batch gather(const Dataset& dataset, std::vector<std::int64_t> indices, const Normalisation& normalisation) {
+using ReadImage = std::function<void(std::int64_t index, std::span<float> chw)>;
+
+Batch gather(const Dataset& dataset, std::vector<std::int64_t> indices, const Normalisation& normalisation,
+             const ReadImage& read_image, const ForEach& for_each) {
   const auto count = static_cast<std::int64_t>(indices.size());
   const std::int64_t size = dataset.image_size();
   const auto plane = static_cast<std::size_t>(size * size);
   engine::Tensor images = engine::Tensor::empty({count, 3, size, size});
   engine::Tensor labels = engine::Tensor::empty({count}, engine::DType::i64);
-  float* image = images.writable().data<float>();
-  std::int64_t* label = labels.writable().data<std::int64_t>();
-  for (const std::int64_t index : indices) {
-    dataset.read_image(index, std::span(image, 3 * plane));
-    for (std::size_t c = 0; c < 3; ++c) {
-      for (float& value : std::span(image + c * plane, plane)) {
-        value = (value - normalisation.mean[c]) / normalisation.deviation[c];
+  float* const values = images.writable().data<float>();
+  std::int64_t* const label = labels.writable().data<std::int64_t>();
+  for_each((count + kBlock - 1) / kBlock, [&](const std::int64_t block) {
+    for (std::int64_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
+      const std::int64_t index = indices[static_cast<std::size_t>(i)];
+      const std::span image(values + i * static_cast<std::int64_t>(3 * plane), 3 * plane);
+      read_image(index, image);
+      for (std::size_t c = 0; c < 3; ++c) {
+        for (float& value : image.subspan(c * plane, plane)) {
+          value = (value - normalisation.mean[c]) / normalisation.deviation[c];
+        }
       }
+      label[i] = dataset.label(index);
     }
-    *label++ = dataset.label(index);
-    image += 3 * plane;
-  }
+  });
   return {std::move(images), std::move(labels), std::move(indices)};
 }
 
@@ -66,7 +77,7 @@ std::int64_t Loader::batches_per_epoch() const noexcept {
   return has_rest && !options_.drop_last ? full + 1 : full;
 }
 
-Batch Loader::batch(const std::int64_t epoch, const std::int64_t position) const {
+Batch Loader::batch(const std::int64_t epoch, const std::int64_t position, const ForEach& for_each) const {
   if (epoch < 0 || position < 0 || position >= batches_per_epoch()) {
     throw std::invalid_argument("[loader] needs epoch >= 0 and position in 0 .. " +
                                 std::to_string(batches_per_epoch() - 1) + "; arrived epoch " + std::to_string(epoch) +
@@ -75,7 +86,15 @@ Batch Loader::batch(const std::int64_t epoch, const std::int64_t position) const
   const Order all = order(epoch);
   const std::int64_t begin = position * options_.batch_size;
   const std::int64_t end = std::min(begin + options_.batch_size, dataset_->size());
-  return gather(*dataset_, {all->begin() + begin, all->begin() + end}, options_.normalisation);
+  const ReadImage whole = [this](const std::int64_t index, const std::span<float> chw) {
+    dataset_->read_image(index, chw);
+  };
+  const ReadImage cropped = [this, epoch](const std::int64_t index, const std::span<float> chw) {
+    const Picture picture = dataset_->read_picture(index);
+    to_planes(random_resized_crop(picture, dataset_->image_size(), options_.seed, epoch, index), chw);
+  };
+  return gather(*dataset_, {all->begin() + begin, all->begin() + end}, options_.normalisation,
+                options_.random_crop ? cropped : whole, for_each);
 }
 
 Loader::Order Loader::order(const std::int64_t epoch) const {
@@ -95,7 +114,10 @@ Batch load_range(const Dataset& dataset, const std::int64_t begin, const std::in
   }
   std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
   std::iota(indices.begin(), indices.end(), begin);
-  return gather(dataset, std::move(indices), normalisation);
+  const ReadImage read_image = [&](const std::int64_t index, const std::span<float> chw) {
+    dataset.read_image(index, chw);
+  };
+  return gather(dataset, std::move(indices), normalisation, read_image, serial);
 }
 
 }  // namespace datasets

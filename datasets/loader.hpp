@@ -1,5 +1,5 @@
-// Batches of a data set as tensors. Batch `position` of epoch `epoch` is a pure function of (seed, epoch, position):
-// there is no cursor, so training may resume anywhere and several threads may ask at once.
+// Batches of a data set as tensors. Batch `position` of epoch `epoch` is a pure function of (seed, epoch, position),
+// random crops included: there is no cursor, so training may resume anywhere and several threads may ask at once.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/dataset.hpp"
+#include "datasets/for_each.hpp"
 #include "datasets/normalisation.hpp"
 #include "engine/tensor/tensor.hpp"
 
@@ -23,7 +24,8 @@ struct LoaderOptions {
   std::int64_t batch_size = 128;
   std::uint64_t seed = 0;
   bool shuffle = true;
-  bool drop_last = false;  // leave out a last batch that is not full
+  bool drop_last = false;    // leave out a last batch that is not full
+  bool random_crop = false;  // a view of each image drawn anew in every epoch (datasets/random_crop.hpp)
   Normalisation normalisation = {};
 };
 
@@ -32,8 +34,9 @@ class Loader {
   // Throws std::invalid_argument if there is no data set, batch_size is not positive, or an epoch would have no batch.
   Loader(std::shared_ptr<const Dataset> dataset, LoaderOptions options);
   std::int64_t batches_per_epoch() const noexcept;
-  // Throws std::invalid_argument unless epoch >= 0 and position is in 0 .. batches_per_epoch() - 1.
-  Batch batch(std::int64_t epoch, std::int64_t position) const;
+  // Does not depend on for_each, whose body makes a few images. Throws std::invalid_argument unless epoch >= 0 and
+  // position is in 0 .. batches_per_epoch() - 1, and what the data set throws for the first image it cannot read.
+  Batch batch(std::int64_t epoch, std::int64_t position, const ForEach& for_each = serial) const;
 
  private:
   using Order = std::shared_ptr<const std::vector<std::int64_t>>;

@@ -10,11 +10,26 @@
 namespace datasets {
 namespace {
 
-constexpr std::int64_t kBlock = 64;  // images
+constexpr std::int64_t kBlock = 16;  // images
 
-std::uint8_t nearest_byte(const float value) noexcept {  // NaN becomes 0
-  return value > 0.0f ? static_cast<std::uint8_t>(255.0f * std::min(value, 1.0f) + 0.5f) : std::uint8_t{0};
-}
+float value_of(const std::uint8_t byte) noexcept { return static_cast<float>(byte) / 255.0f; }
+
+// Another set with its values rounded to bytes, as they would be in memory.
+class Rounded final : public Dataset {
+ public:
+  explicit Rounded(std::shared_ptr<const Dataset> base) : base_(std::move(base)) {}
+  std::int64_t size() const override { return base_->size(); }
+  std::int64_t image_size() const override { return base_->image_size(); }
+  std::span<const std::string> class_names() const override { return base_->class_names(); }
+  std::int64_t label(const std::int64_t index) const override { return base_->label(index); }
+  void read_image(const std::int64_t index, const std::span<float> chw) const override {
+    base_->read_image(index, chw);
+    for (float& value : chw) value = value_of(nearest_byte(value));
+  }
+
+ private:
+  std::shared_ptr<const Dataset> base_;
+};
 
 }  // namespace
 
@@ -41,11 +56,7 @@ void MemoryDataset::read_image(const std::int64_t index, const std::span<float> 
   check_index("memory_dataset", index, size());
   check_room("memory_dataset", chw, image_size_);
   const auto image = std::span(pixels_).subspan(static_cast<std::size_t>(index) * chw.size(), chw.size());
-  std::ranges::transform(image, chw.begin(), [](const std::uint8_t byte) { return static_cast<float>(byte) / 255.0f; });
-}
-
-void serial(const std::int64_t count, const std::function<void(std::int64_t)>& body) {
-  for (std::int64_t index = 0; index < count; ++index) body(index);
+  std::ranges::transform(image, chw.begin(), value_of);
 }
 
 std::shared_ptr<const Dataset> materialise(const Dataset& source, const ForEach& for_each) {
@@ -66,6 +77,14 @@ std::shared_ptr<const Dataset> materialise(const Dataset& source, const ForEach&
   const std::span<const std::string> names = source.class_names();
   return std::make_shared<const MemoryDataset>(std::move(pixels), source.image_size(), std::move(labels),
                                                std::vector<std::string>(names.begin(), names.end()));
+}
+
+std::shared_ptr<const Dataset> in_memory(std::shared_ptr<const Dataset> source, const ForEach& for_each,
+                                         const std::int64_t most_bytes) {
+  if (!source) throw std::invalid_argument("[in_memory] needs a data set; arrived null.");
+  const std::int64_t image_bytes = 3 * source->image_size() * source->image_size();
+  if (source->size() > most_bytes / image_bytes) return std::make_shared<const Rounded>(std::move(source));
+  return materialise(*source, for_each);
 }
 
 }  // namespace datasets

@@ -1,15 +1,15 @@
 // A data set held in memory as bytes, and how to turn any other into one: what is slow to draw or decode is done once,
-// not in every epoch. A byte b stands for b / 255.
+// not in every epoch.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "datasets/dataset.hpp"
+#include "datasets/for_each.hpp"
 
 namespace datasets {
 
@@ -31,11 +31,15 @@ class MemoryDataset final : public Dataset {
   std::vector<std::string> class_names_;
 };
 
-// Calls body(0) .. body(count - 1), in any order, perhaps several at once.
-using ForEach = std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& body)>;
-void serial(std::int64_t count, const std::function<void(std::int64_t)>& body);  // one after the other
-
-// All images of `source`, rounded to the nearest byte. The result does not depend on for_each.
+// All images of `source`, rounded to the nearest byte. The result does not depend on for_each, whose body takes a block
+// of images.
 std::shared_ptr<const Dataset> materialise(const Dataset& source, const ForEach& for_each = serial);
+
+// The same images, values and labels as of materialise(*source), kept in memory if that takes at most `most_bytes`: 1
+// GiB is 349 525 images of 32 x 32, or 7 133 of 224 x 224. A larger set is read from `source` again each time. Throws
+// std::invalid_argument if source is null.
+inline constexpr std::int64_t kMostBytesInMemory = std::int64_t{1} << 30;  // of one set
+std::shared_ptr<const Dataset> in_memory(std::shared_ptr<const Dataset> source, const ForEach& for_each = serial,
+                                         std::int64_t most_bytes = kMostBytesInMemory);
 
 }  // namespace datasets

@@ -34,8 +34,12 @@ std::int64_t PixelDataset::label(const std::int64_t index) const {
 }
 
 void PixelDataset::read_image(const std::int64_t index, const std::span<float> chw) const {
-  check_index("pixel_dataset", index, size());
   check_room("pixel_dataset", chw, image_size_);
+  to_planes(resize_and_crop(read_picture(index), image_size_), chw);
+}
+
+Picture PixelDataset::read_picture(const std::int64_t index) const {
+  check_index("pixel_dataset", index, size());
   Picture picture{layout_.height, layout_.width, {}};
   picture.rgb.reserve(static_cast<std::size_t>(3 * layout_.height * layout_.width));
   for (std::int64_t y = 0; y < layout_.height; ++y) {
@@ -45,7 +49,7 @@ void PixelDataset::read_image(const std::int64_t index, const std::span<float> c
       for (std::int64_t c = 0; c < 3; ++c) picture.rgb.push_back(pixel[c * layout_.channel_bytes]);
     }
   }
-  to_planes(resize_and_crop(picture, image_size_), chw);
+  return picture;
 }
 
 }  // namespace datasets

@@ -32,6 +32,7 @@ class PixelDataset final : public Dataset {
   std::span<const std::string> class_names() const override { return class_names_; }
   std::int64_t label(std::int64_t index) const override;
   void read_image(std::int64_t index, std::span<float> chw) const override;
+  Picture read_picture(std::int64_t index) const override;
 
  private:
   std::vector<std::uint8_t> bytes_;

@@ -83,6 +83,7 @@ class Renamed final : public Dataset {
   void read_image(const std::int64_t index, const std::span<float> chw) const override {
     base_->read_image(index, chw);
   }
+  Picture read_picture(const std::int64_t index) const override { return base_->read_picture(index); }
 
  private:
   std::shared_ptr<const Dataset> base_;

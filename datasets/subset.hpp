@@ -22,6 +22,7 @@ class Subset final : public Dataset {
   void read_image(std::int64_t index, std::span<float> chw) const override {
     base_->read_image(base_index(index), chw);
   }
+  Picture read_picture(std::int64_t index) const override { return base_->read_picture(base_index(index)); }
 
  private:
   std::int64_t base_index(std::int64_t index) const;

@@ -1,5 +1,6 @@
 // How fast the engine is on this machine, in one run: everything that is compared alternates, and medians are reported.
 //   benchmark --works vit192 --threads 1,2          benchmark --json > here.json          benchmark --profile
+//   benchmark data --data DIR --tasks mnist,digits  the share of its time that training waits for images
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/autodiff/inspect.hpp"
+#include "experiments/benchmarks/data.hpp"
 #include "experiments/benchmarks/report.hpp"
 #include "experiments/benchmarks/serve.hpp"
 #include "experiments/common/interrupt.hpp"
@@ -27,6 +29,7 @@ struct Options {
   bool json = false;
   bool profile = false;
   bool serve = false;
+  DataOptions waiting;
 };
 
 std::map<int, std::unique_ptr<engine::ShardPool>> pools_of(const std::vector<int>& threads) {
@@ -109,7 +112,19 @@ int main(int argc, char** argv) {
   line.flag("--json", options.json, "Print one JSON object and no table");
   line.flag("--profile", options.profile, "Print instead where the time goes: each op's rules, on one thread");
   line.flag("--serve", options.serve, "Answer requests on standard input (experiments/peers/README.md)");
+  CommandLine data = line.optional_command("data", "Measures instead how long training waits for its images");
+  options.waiting.threads = options.threads;
+  data.option("--tasks", options.waiting.tasks, "Built-in tasks, or sets below --data");
+  data.option("--data", options.waiting.data, "Folder with real data sets, one sub-folder each");
+  data.option("--preset", options.waiting.preset, "Whose model, batch and number of images are taken")
+      .among({preset_names().begin(), preset_names().end()});
+  data.option("--threads", options.waiting.threads, "Numbers of threads").between(1, 1024);
+  data.option("--steps", options.waiting.steps, "Steps in each round").between(1, 1000000);
+  data.option("--rounds", options.waiting.rounds, "How often each row is timed; the median is reported")
+      .between(1, 10000);
+  data.flag("--json", options.waiting.json, "Print one JSON object and no table");
   return run_program(line, argc, argv, [&] {
+    if (data.is_chosen()) return benchmark_data(options.waiting);
     if (options.serve) return serve();
     if (options.profile) return profile(options);
     const Report report = measure(options);

@@ -11,12 +11,6 @@
 namespace experiments::benchmarks {
 namespace {
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
-}
-
 // The median rate of each library and size over the rounds.
 std::vector<SgemmRate> medians(const std::vector<std::vector<SgemmRate>>& rounds) {
   std::vector<SgemmRate> result = rounds.front();
@@ -34,6 +28,12 @@ constexpr const char* rule_name(engine::Rule rule) {
 }
 
 }  // namespace
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
+}
 
 void Report::add(const Row& row, const Measurement& measurement) {
   const auto same = [&](const Samples& samples) {

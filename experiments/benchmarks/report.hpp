@@ -14,6 +14,8 @@ namespace experiments::benchmarks {
 
 using Json = nlohmann::ordered_json;
 
+double median(std::vector<double> values);  // of at least one
+
 class Report {
  public:
   struct Row {

@@ -98,14 +98,14 @@ Work::Work(const WorkConfig& config)
       labels_(random_labels(config.batch)),
       head_(scale(l2_normalize(normal_tensor({kClasses, vit_.features()}, 4)), kLogitScale).tensor()) {}
 
-void Work::step(Mode mode, engine::ShardPool& pool) {
+void Work::step(Mode mode, const Tensor& images, engine::ShardPool& pool) {
   const nn::Loss loss = [this](const Var& features, const Tensor& labels) {
     return cross_entropy(linear(l2_normalize(features), head_), labels);
   };
   const nn::Shards shards{pool, config_.shard_size};
   nn::StepResult result = mode == Mode::standard_step
-                              ? nn::standard_step(tangent_model_.model(), theta_, images_, labels_, loss, shards)
-                              : nn::tangent_step(tangent_model_, theta_, images_, labels_, loss, shards);
+                              ? nn::standard_step(tangent_model_.model(), theta_, images, labels_, loss, shards)
+                              : nn::tangent_step(tangent_model_, theta_, images, labels_, loss, shards);
   const nn::Clip clip = nn::clip_norm(result.gradient, 1.0, pool);
   optimizer_.step(theta_, result.gradient, pool, 1.0, clip.factor);
 }
@@ -131,7 +131,7 @@ Measurement Work::run(Mode mode, engine::ShardPool& pool) {
   engine::reset_peak_memory();
   const auto start = std::chrono::steady_clock::now();
   if (mode == Mode::standard_step || mode == Mode::tangent_step) {
-    step(mode, pool);
+    step(mode, images_, pool);
   } else {
     evaluate(mode, pool);
   }

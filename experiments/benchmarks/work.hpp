@@ -49,10 +49,11 @@ class Work {
  public:
   explicit Work(const WorkConfig& config);
   Measurement run(Mode mode, engine::ShardPool& pool);  // once
+  // A step on these images [B, 3, S, S] instead, B the batch of the configuration: standard or tangent.
+  void step(Mode mode, const engine::Tensor& images, engine::ShardPool& pool);
   const WorkConfig& config() const noexcept { return config_; }
 
  private:
-  void step(Mode mode, engine::ShardPool& pool);
   void evaluate(Mode mode, engine::ShardPool& pool) const;
 
   WorkConfig config_;

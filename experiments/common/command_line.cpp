@@ -102,6 +102,12 @@ CommandLine CommandLine::command(const std::string& name, const std::string& hel
   return CommandLine(std::shared_ptr<CLI::App>(app_, command));  // lives as long as the whole line
 }
 
+CommandLine CommandLine::optional_command(const std::string& name, const std::string& help) {
+  CommandLine added = command(name, help);
+  app_->require_subcommand(0, 1);
+  return added;
+}
+
 bool CommandLine::is_chosen() const { return app_->parsed(); }
 
 std::optional<int> CommandLine::parse(int argc, char** argv) {

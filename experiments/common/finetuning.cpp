@@ -46,10 +46,10 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
     return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
 
-  const datasets::Loader loader(task.train, {.batch_size = recipe.batch, .seed = context.seed});
+  const datasets::Loader loader(task.train,
+                                {.batch_size = recipe.batch, .seed = context.seed, .random_crop = recipe.random_crop});
   const std::int64_t warmup = std::llround(recipe.warmup_share * static_cast<double>(recipe.steps));
-  const auto step = [&](std::int64_t index) {
-    const datasets::Batch batch = loader.batch(index / loader.batches_per_epoch(), index % loader.batches_per_epoch());
+  const auto step = [&](std::int64_t index, const datasets::Batch& batch) {
     nn::StepResult result =
         mode == Mode::standard
             ? nn::standard_step(tangent_model.model(), theta, batch.images, batch.labels, loss, context.shards())
@@ -61,6 +61,8 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   run({.label = label,
        .steps = recipe.steps,
        .batch = recipe.batch,
+       .loader = loader,
+       .threads = context.pool.threads(),
        .step = step,
        .save =
            [&](const std::vector<double>& so_far) {

@@ -69,8 +69,6 @@ class Corpus final : public datasets::Dataset {
 
 std::shared_ptr<const Corpus> make_corpus(const Context& context, const std::vector<TaskSource>& sources) {
   const auto corpus = std::make_shared<Corpus>();
-  Progress progress("web images", static_cast<std::int64_t>(sources.size()), 0,
-                    context.recipe.pretrain.images_per_domain, "images");
   for (std::size_t domain = 0; domain < sources.size(); ++domain) {
     const DatasetPtr images = load_web(sources[domain], context.recipe, context.seed, context.pool);
     std::vector<std::string> captions;
@@ -79,7 +77,6 @@ std::shared_ptr<const Corpus> make_corpus(const Context& context, const std::vec
       captions.push_back(web_caption(sources[domain].text, images->label(i), context.recipe.pretrain, random));
     }
     corpus->add(images, captions);
-    progress.update(static_cast<std::int64_t>(domain) + 1);
   }
   return corpus;
 }
@@ -150,8 +147,7 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   const datasets::Loader loader(
       corpus, {.batch_size = std::min(recipe.batch, corpus->size()), .seed = context.seed, .drop_last = true});
 
-  const auto step = [&](std::int64_t index) {
-    const datasets::Batch batch = loader.batch(index / loader.batches_per_epoch(), index % loader.batches_per_epoch());
+  const auto step = [&](std::int64_t index, const datasets::Batch& batch) {
     const std::span<const std::int64_t> captions(batch.labels.data<std::int64_t>(),
                                                  static_cast<std::size_t>(batch.labels.numel()));
     models::ContrastiveStep result = models::contrastive_step(model, theta, batch.images, texts, captions,
@@ -169,6 +165,8 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   run({.label = "pretrain",
        .steps = recipe.steps,
        .batch = recipe.batch,
+       .loader = loader,
+       .threads = context.pool.threads(),
        .step = step,
        .save =
            [&](const std::vector<double>& so_far) {

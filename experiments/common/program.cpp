@@ -47,8 +47,9 @@ void add_precision_option(CommandLine& line) {
 }
 
 void add_recipe_options(CommandLine& line, RecipeOptions& options) {
+  const std::string kRecipeGroup = "Recipe (default: the preset's)";
   const auto add = [&](const std::string& name, auto& value, const std::string& help) {
-    return line.option(name, value, help).group("Recipe (default: the preset's)");
+    return line.option(name, value, help).group(kRecipeGroup);
   };
   const auto count = [&](const std::string& name, auto& value, const std::string& help) {
     add(name, value, help).between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
@@ -62,6 +63,9 @@ void add_recipe_options(CommandLine& line, RecipeOptions& options) {
   count("--finetune-steps", options.finetune_steps, "Steps of fine-tuning");
   rate("--finetune-lr", options.finetune_lr, "Learning rate of fine-tuning, the same in both modes");
   add("--weight-decay", options.weight_decay, "Weight decay of fine-tuning").between(0.0, 1e3, "not negative");
+  line.flag("--random-crop", options.random_crop,
+            "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
+      .group(kRecipeGroup);
   count("--train-images", options.train_images, "Images of each task for fine-tuning");
   count("--validation-images", options.validation_images, "Images of each task for choosing alpha");
   count("--test-images", options.test_images, "Images of each task for the reported accuracies");
@@ -84,6 +88,7 @@ Recipe chosen_recipe(const CommonOptions& common, const RecipeOptions& changes) 
   set(recipe.finetune.steps, changes.finetune_steps);
   set(recipe.finetune.lr, changes.finetune_lr);
   set(recipe.finetune.weight_decay, changes.weight_decay);
+  recipe.finetune.random_crop = recipe.finetune.random_crop || changes.random_crop;
   set(recipe.finetune.train_images, changes.train_images);
   set(recipe.finetune.validation_images, changes.validation_images);
   set(recipe.finetune.test_images, changes.test_images);

@@ -30,6 +30,7 @@ struct RecipeOptions {
       test_images;
   std::optional<std::int64_t> width, depth, heads, patch, shard_size;
   std::optional<double> pretrain_lr, finetune_lr, weight_decay;
+  bool random_crop = false;
 };
 void add_recipe_options(CommandLine& line, RecipeOptions& options);
 Recipe chosen_recipe(const CommonOptions& common, const RecipeOptions& changes);

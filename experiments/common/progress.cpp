@@ -71,6 +71,7 @@ std::string Progress::line(std::int64_t done, double loss) const {
 
 void Progress::update(std::int64_t done, double loss) {
   const Clock::time_point now = Clock::now();
+  if (seconds_between(start_, now) < patience_s_) return;
   const double since = seconds_between(shown_, now);
   if (done < total_ && since < (terminal_ ? kRedrawSeconds : kLineSeconds)) return;
   shown_ = now;

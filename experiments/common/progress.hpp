@@ -13,6 +13,8 @@ class Progress {
   // `total` steps of `unit` things each ("images"), of which `begin` are done already.
   Progress(std::string label, std::int64_t total, std::int64_t begin = 0, std::int64_t unit = 1,
            std::string_view unit_name = "steps");
+  // Nothing is shown in the first so many seconds, so nothing at all of what takes no longer than a moment.
+  void show_after(double seconds) noexcept { patience_s_ = seconds; }
   ~Progress();  // leaves the terminal on a new line
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -31,6 +33,7 @@ class Progress {
   std::string unit_name_;
   bool terminal_;
   bool drawn_ = false;
+  double patience_s_ = 0.0;
   Clock::time_point start_ = Clock::now();
   Clock::time_point shown_ = start_;
 };

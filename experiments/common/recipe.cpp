@@ -93,14 +93,16 @@ Json to_json(const PretrainRecipe& r) {
 }
 
 Json to_json(const FinetuneRecipe& r) {
-  return {{"train_images", r.train_images},
-          {"validation_images", r.validation_images},
-          {"test_images", r.test_images},
-          {"steps", r.steps},
-          {"batch", r.batch},
-          {"lr", r.lr},
-          {"weight_decay", r.weight_decay},
-          {"warmup_share", r.warmup_share}};
+  Json json{{"train_images", r.train_images},
+            {"validation_images", r.validation_images},
+            {"test_images", r.test_images},
+            {"steps", r.steps},
+            {"batch", r.batch},
+            {"lr", r.lr},
+            {"weight_decay", r.weight_decay},
+            {"warmup_share", r.warmup_share}};
+  if (r.random_crop) json["random_crop"] = true;
+  return json;
 }
 
 Json arithmetic(const Recipe& recipe) {

@@ -37,6 +37,7 @@ struct FinetuneRecipe {
   double lr = 3e-4;
   double weight_decay = 0.1;  // of θ, as the reference code has it
   double warmup_share = 0.1;  // of the steps
+  bool random_crop = false;   // each epoch sees another view of each image (datasets/random_crop.hpp)
 };
 
 struct Recipe {

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <numeric>
 #include <set>
 #include <stdexcept>
@@ -15,6 +16,8 @@
 #include "datasets/world/world_dataset.hpp"
 #include "engine/tensor/hash.hpp"
 #include "engine/tensor/random.hpp"
+#include "experiments/common/interrupt.hpp"
+#include "experiments/common/progress.hpp"
 #include "models/word_vectors.hpp"
 
 namespace experiments {
@@ -25,6 +28,7 @@ using datasets::world::Distribution;
 
 namespace {
 
+constexpr double kMoment = 1.0;    // seconds; reading that takes longer shows a progress bar
 constexpr double kWebShare = 0.4;  // of a real training set is for pre-training
 constexpr std::uint64_t kMostHashed = 1ull << 31;
 constexpr std::uint64_t kSplitSeed = 0;  // how a real set is divided does not change with --seed
@@ -68,7 +72,8 @@ datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::st
 
 // Names and sizes of all files in the folder, and their bytes up to 2 GiB: results made from other data must not be
 // taken for these.
-std::string content_of(const std::filesystem::path& folder) {
+std::string content_of(const datasets::RealSet& set) {
+  const std::filesystem::path& folder = set.folder;
   std::vector<std::filesystem::path> files;
   constexpr auto kFollow = std::filesystem::directory_options::follow_directory_symlink;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, kFollow)) {
@@ -77,11 +82,16 @@ std::string content_of(const std::filesystem::path& folder) {
   std::ranges::sort(files);
   engine::Hash hash;
   std::uint64_t hashed = 0;
+  std::int64_t done = 0;
+  Progress progress(set.name + " fingerprint", static_cast<std::int64_t>(files.size()), 0, 1, "files");
+  progress.show_after(kMoment);
   for (const std::filesystem::path& file : files) {
     const std::uint64_t size = std::filesystem::file_size(file);
     hash.add(file.lexically_relative(folder).string());
     hash.add(size);
     hashed += size;
+    progress.update(++done);
+    if (interrupt_requested()) throw Interrupted("stopped while reading " + file.string() + ".");
     if (hashed > kMostHashed) continue;
     std::ifstream stream(file, std::ios::binary);
     hash.add(std::string(std::istreambuf_iterator<char>(stream), {}));
@@ -147,14 +157,23 @@ class StyledDataset final : public Dataset {
   std::uint64_t name_hash_;
 };
 
-DatasetPtr drawn(const Dataset& source, engine::ShardPool& pool) {
-  constexpr std::int64_t kChunk = 64;  // images per visit of a thread
-  return datasets::materialise(source, [&pool](std::int64_t count, const std::function<void(std::int64_t)>& body) {
-    pool.run(engine::shard_count(count, kChunk), [&](std::int64_t chunk) {
-      const auto [begin, end] = engine::shard_range(chunk, count, kChunk);
-      for (std::int64_t i = begin; i < end; ++i) body(i);
-    });
-  });
+// Drawn or decoded once, on the pool; `what` is what the progress bar of a long reading says.
+DatasetPtr kept(DatasetPtr source, const std::string& what, engine::ShardPool& pool) {
+  const std::int64_t images = source->size();
+  Progress progress(what, images, 0, 1, "images");
+  progress.show_after(kMoment);
+  std::mutex mutex;  // guards progress and done
+  std::int64_t done = 0;
+  return datasets::in_memory(std::move(source),
+                             [&](std::int64_t blocks, const std::function<void(std::int64_t)>& read_block) {
+                               pool.run(blocks, [&](std::int64_t block) {
+                                 if (interrupt_requested()) throw Interrupted("stopped while reading " + what + ".");
+                                 read_block(block);
+                                 const std::lock_guard lock(mutex);
+                                 ++done;
+                                 progress.update(done * images / blocks);
+                               });
+                             });
 }
 
 }  // namespace
@@ -178,7 +197,7 @@ TaskSource find_source(const std::string& name, const std::filesystem::path& dat
   if (built_in) return {name, std::nullopt, {}, datasets::world::find_task(name).text};
   if (real) {
     const DatasetPtr test = datasets::load_real_set(*real, Split::test, 32);
-    return {name, real, content_of(real->folder), text_of(*real, test->class_names())};
+    return {name, real, content_of(*real), text_of(*real, test->class_names())};
   }
   std::string known;
   for (const std::string& task : world_task_names()) known += " " + task;
@@ -209,9 +228,9 @@ TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t
   const FinetuneRecipe& sizes = recipe.finetune;
   if (!source.real) {
     const auto draw = [&](Split split, std::int64_t count) {
-      return drawn(*make_world_dataset(datasets::world::find_task(source.name), Distribution::target, split, count,
-                                       seed, recipe.vit.image_size),
-                   pool);
+      return kept(make_world_dataset(datasets::world::find_task(source.name), Distribution::target, split, count, seed,
+                                     recipe.vit.image_size),
+                  source.name, pool);
     };
     return {source.name,
             source.content,
@@ -224,19 +243,21 @@ TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t
   return {source.name,
           source.content,
           source.text,
-          drawn(*parts.train, pool),
-          drawn(*parts.validation, pool),
-          drawn(*parts.test, pool)};
+          sizes.random_crop ? parts.train : kept(parts.train, source.name + " train", pool),
+          kept(parts.validation, source.name + " validation", pool),
+          kept(parts.test, source.name + " test", pool)};
 }
 
 DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {
   const std::int64_t count = recipe.pretrain.images_per_domain;
+  const std::string what = source.name + " web images";
   if (!source.real) {
-    return drawn(*make_world_dataset(datasets::world::find_task(source.name), Distribution::web, Split::train, count,
-                                     seed, recipe.vit.image_size),
-                 pool);
+    return kept(make_world_dataset(datasets::world::find_task(source.name), Distribution::web, Split::train, count,
+                                   seed, recipe.vit.image_size),
+                what, pool);
   }
-  return drawn(StyledDataset(divide(*source.real, recipe).web, count, seed, source.name), pool);
+  return kept(std::make_shared<const StyledDataset>(divide(*source.real, recipe).web, count, seed, source.name), what,
+              pool);
 }
 
 }  // namespace experiments

@@ -42,7 +42,9 @@ struct TaskData {
   datasets::TaskText text;
   DatasetPtr train, validation, test;
 };
-// Drawn or decoded once, on the pool. Real sets: test and validation images are those of the reference code; 40 % of
+// Drawn or decoded once, on the pool, and kept in memory as bytes; more than datasets::kMostBytesInMemory in one part are
+// decoded anew in every epoch, and so are the training images of a real set for random crops, which are cut from the
+// picture as its file has it. Throws Interrupted after Ctrl-C. Real sets: test and validation images are those of the reference code; 40 % of
 // its training images are for pre-training and the rest to fine-tune on. Of each part the first so many images of an
 // order fixed for good are taken, so no program's options can make one part run into another.
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);

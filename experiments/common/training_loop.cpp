@@ -5,23 +5,42 @@
 #include <stdexcept>
 
 #include "engine/tensor/errors.hpp"
+#include "experiments/common/batch_stream.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
 
 namespace experiments {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Nothing to speak of unless images come from files on a slow disk, or are larger than the steps are long.
+void say_if_waited(const std::string& label, double waited, double elapsed) {
+  constexpr double kWorthSaying = 1.0;  // seconds
+  constexpr double kShare = 0.05;
+  if (waited < kWorthSaying || waited < kShare * elapsed) return;
+  say(label + ": waited " + duration(waited) + " of " + duration(elapsed) + " for images to be read");
+}
+
+}  // namespace
 
 void run(const TrainingLoop& loop, std::vector<double>& losses) {
   constexpr std::chrono::seconds kSaveInterval{60};
   Progress progress(loop.label, loop.steps, static_cast<std::int64_t>(losses.size()), loop.batch, "images");
-  auto saved = std::chrono::steady_clock::now();
+  BatchStream batches(loop.loader, static_cast<std::int64_t>(losses.size()), loop.steps, loop.threads);
+  const Clock::time_point start = Clock::now();
+  Clock::time_point saved = start;
   for (std::int64_t step = static_cast<std::int64_t>(losses.size()); step < loop.steps; ++step) {
     if (interrupt_requested()) {
       loop.save(losses);
       throw Interrupted("stopped after step " + std::to_string(step) + " of " + std::to_string(loop.steps) + " of " +
                         loop.label + "; the same command goes on from there.");
     }
+    const datasets::Batch batch = batches.next();
     try {
-      losses.push_back(loop.step(step));
+      losses.push_back(loop.step(step, batch));
     } catch (const engine::NonFiniteError& error) {
       throw engine::NonFiniteError("[" + loop.label + "] step " + std::to_string(step) + ": " + error.what());
     }
@@ -30,11 +49,12 @@ void run(const TrainingLoop& loop, std::vector<double>& losses) {
                                " is not finite; --check-finite names the op, a smaller learning rate may help.");
     }
     progress.update(step + 1, losses.back());
-    if (std::chrono::steady_clock::now() - saved > kSaveInterval) {
+    if (Clock::now() - saved > kSaveInterval) {
       loop.save(losses);
-      saved = std::chrono::steady_clock::now();
+      saved = Clock::now();
     }
   }
+  say_if_waited(loop.label, batches.seconds_waited(), seconds_since(start));
 }
 
 }  // namespace experiments

@@ -1,4 +1,5 @@
-// What every training run shares: progress, checkpoints now and then, and an orderly stop at Ctrl-C.
+// What every training run shares: batches made ahead of the steps, progress, checkpoints now and then, and an orderly
+// stop at Ctrl-C.
 #pragma once
 
 #include <cstdint>
@@ -6,18 +7,22 @@
 #include <string>
 #include <vector>
 
+#include "datasets/loader.hpp"
+
 namespace experiments {
 
 struct TrainingLoop {
   std::string label;
   std::int64_t steps;
-  std::int64_t batch;                                           // images per step, for the rate shown
-  std::function<double(std::int64_t step)> step;                // makes one step and returns its loss
+  std::int64_t batch;  // images per step, for the rate shown
+  const datasets::Loader& loader;
+  int threads;  // that read images, beside those that train
+  std::function<double(std::int64_t step, const datasets::Batch& batch)> step;  // makes one step and returns its loss
   std::function<void(const std::vector<double>& losses)> save;  // a checkpoint after losses.size() steps
 };
 
 // Runs from step losses.size() to the end, appending to `losses`. Saves every minute and when stopped; throws
-// Interrupted then, and std::runtime_error if a loss is not finite.
+// Interrupted then, std::runtime_error if a loss is not finite, and what the loader throws for a batch when that is due.
 void run(const TrainingLoop& loop, std::vector<double>& losses);
 
 }  // namespace experiments

@@ -15,9 +15,13 @@
 #include <thread>
 #include <vector>
 
+#include "datasets/file_dataset.hpp"
 #include "datasets/image.hpp"
 #include "datasets/memory_dataset.hpp"
+#include "datasets/pixel_dataset.hpp"
+#include "datasets/random_crop.hpp"
 #include "datasets/subset.hpp"
+#include "engine/parallel/shards.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tensors.hpp"
@@ -84,6 +88,45 @@ std::vector<std::int64_t> first_numbers(const std::int64_t count) {
   std::vector<std::int64_t> numbers;
   for (std::int64_t i = 0; i < count; ++i) numbers.push_back(i);
   return numbers;
+}
+
+// 30 pictures of 12 x 10 as their file would have them, in images of 8 x 8.
+std::shared_ptr<const Dataset> speckled() {
+  constexpr std::int64_t kHeight = 12;
+  constexpr std::int64_t kWidth = 10;
+  constexpr std::int64_t kCount = 30;
+  engine::Random random({77});
+  std::vector<std::uint8_t> bytes;
+  for (std::int64_t i = 0; i < kCount * kHeight * kWidth * 3; ++i)
+    bytes.push_back(static_cast<std::uint8_t>(random.index(256)));
+  const datasets::PixelLayout layout{.height = kHeight,
+                                     .width = kWidth,
+                                     .picture_bytes = kHeight * kWidth * 3,
+                                     .row_bytes = kWidth * 3,
+                                     .column_bytes = 3,
+                                     .channel_bytes = 1};
+  return std::make_shared<const datasets::PixelDataset>(bytes, layout, std::vector<std::int64_t>(kCount, 0),
+                                                        std::vector<std::string>{"speckles"}, 8);
+}
+
+// Its images 4 and 7 cannot be read.
+class Broken final : public Dataset {
+ public:
+  std::int64_t size() const override { return 10; }
+  std::int64_t image_size() const override { return kImageSize; }
+  std::span<const std::string> class_names() const override { return names_; }
+  std::int64_t label(const std::int64_t) const override { return 0; }
+  void read_image(const std::int64_t index, const std::span<float> chw) const override {
+    if (index == 4 || index == 7) throw std::runtime_error("image " + std::to_string(index));
+    std::ranges::fill(chw, 0.0f);
+  }
+
+ private:
+  std::vector<std::string> names_ = {"any"};
+};
+
+datasets::ForEach on(engine::ShardPool& pool) {
+  return [&pool](const std::int64_t count, const std::function<void(std::int64_t)>& body) { pool.run(count, body); };
 }
 
 void check_same_batch(const Batch& a, const Batch& b) {
@@ -183,6 +226,79 @@ BOOST_AUTO_TEST_CASE(order_is_kept_without_shuffle_and_the_rest_can_be_dropped) 
   BOOST_CHECK_EQUAL(one.batch(0, 0).indices.size(), 3u);
 }
 
+BOOST_AUTO_TEST_CASE(batch_does_not_depend_on_who_makes_it) {
+  for (const bool random_crop : {false, true}) {
+    const Loader loader(speckled(), {.batch_size = 13, .seed = 2, .random_crop = random_crop});
+    for (const int threads : {1, 2, 5}) {
+      engine::ShardPool pool(threads);
+      for (std::int64_t position = 0; position < 3; ++position)
+        check_same_batch(loader.batch(1, position, on(pool)), loader.batch(1, position));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(first_image_that_cannot_be_read_is_named_by_any_number_of_threads) {
+  const Loader loader(std::make_shared<const Broken>(), {.batch_size = 10, .shuffle = false});
+  for (const int threads : {1, 2, 5}) {
+    engine::ShardPool pool(threads);
+    BOOST_CHECK_EXCEPTION(loader.batch(0, 0, on(pool)), std::runtime_error,
+                          [](const std::runtime_error& error) { return std::string(error.what()) == "image 4"; });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(random_crops_are_cut_from_the_picture_by_seed_epoch_and_image_alone) {
+  const std::shared_ptr<const Dataset> set = speckled();
+  const datasets::Normalisation as_it_is{{0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}};
+  const auto loader = [&](const std::uint64_t seed, const std::int64_t batch_size) {
+    return Loader(set, {.batch_size = batch_size, .seed = seed, .random_crop = true, .normalisation = as_it_is});
+  };
+  const Loader by_seven = loader(6, 7);
+  for (std::int64_t position = 0; position < by_seven.batches_per_epoch(); ++position) {
+    const Batch batch = by_seven.batch(4, position);
+    for (std::size_t i = 0; i < batch.indices.size(); ++i) {  // wherever in the epoch the image comes
+      const std::int64_t index = batch.indices[i];
+      std::vector<float> expected(3 * 8 * 8);
+      datasets::to_planes(datasets::random_resized_crop(set->read_picture(index), 8, 6, 4, index), expected);
+      const float* const image = batch.images.data<float>() + i * expected.size();
+      BOOST_CHECK(std::equal(expected.begin(), expected.end(), image));
+    }
+  }
+  const auto ordered = [&](const std::uint64_t seed, const std::int64_t epoch, const bool random_crop) {
+    return Loader(set, {.batch_size = 30, .seed = seed, .shuffle = false, .random_crop = random_crop})
+        .batch(epoch, 0)
+        .images;
+  };
+  tests::check_same_bits(ordered(6, 4, true), ordered(6, 4, true), "the same views");
+  const auto equal = [](const engine::Tensor& a, const engine::Tensor& b) {
+    return std::equal(a.data<float>(), a.data<float>() + a.numel(), b.data<float>());
+  };
+  BOOST_CHECK(!equal(ordered(6, 4, true), ordered(6, 5, true)));
+  BOOST_CHECK(!equal(ordered(6, 4, true), ordered(7, 4, true)));
+  BOOST_CHECK(!equal(ordered(6, 4, true), ordered(6, 4, false)));
+  tests::check_same_bits(ordered(6, 4, false), ordered(7, 5, false), "without crops");
+}
+
+BOOST_AUTO_TEST_CASE(pictures_are_handed_through_views_and_made_of_squares) {
+  const std::shared_ptr<const Dataset> set = speckled();
+  BOOST_CHECK_EQUAL(set->read_picture(3).height, 12);
+  BOOST_CHECK(Subset(set, {5, 3}).read_picture(1).rgb == set->read_picture(3).rgb);
+  const datasets::Picture square = materialise(*set)->read_picture(3);
+  BOOST_CHECK_EQUAL(square.height, 8);
+  BOOST_CHECK(square.rgb == datasets::resize_and_crop(set->read_picture(3), 8).rgb);
+  BOOST_CHECK_THROW(set->read_picture(30), std::out_of_range);
+
+  const tests::TemporaryDirectory directory;
+  const std::filesystem::path file = directory.path() / "a.png";
+  const std::vector<std::uint8_t> rgb = set->read_picture(0).rgb;
+  datasets::write_png(file, 10, 12, rgb);
+  const datasets::FileDataset files({{file, 0}}, {"a"}, 8);
+  BOOST_CHECK(files.read_picture(0).rgb == rgb);
+  std::filesystem::resize_file(file, 40);
+  BOOST_CHECK_EXCEPTION(files.read_picture(0), std::runtime_error, [&](const std::runtime_error& error) {
+    return std::string(error.what()).find(file) != std::string::npos;
+  });
+}
+
 BOOST_AUTO_TEST_CASE(loader_mistakes_are_invalid_arguments) {
   BOOST_CHECK_THROW(Loader(nullptr, {}), std::invalid_argument);
   BOOST_CHECK_THROW(Loader(counting(0), {}), std::invalid_argument);
@@ -227,6 +343,20 @@ BOOST_AUTO_TEST_CASE(materialising_does_not_depend_on_the_runner) {
   };
   const Slanted source;
   check_same_batch(load_range(*materialise(source, two_threads), 0, 200), load_range(*materialise(source), 0, 200));
+}
+
+BOOST_AUTO_TEST_CASE(sets_that_do_not_fit_in_memory_give_the_same_bits) {
+  const auto source = std::make_shared<const Slanted>();
+  constexpr std::int64_t kBytes = 200 * static_cast<std::int64_t>(kValues);
+  const auto kept = datasets::in_memory(source, datasets::serial, kBytes);
+  const auto read_again = datasets::in_memory(source, datasets::serial, kBytes - 1);
+  BOOST_CHECK(dynamic_cast<const MemoryDataset*>(kept.get()) != nullptr);
+  BOOST_CHECK(dynamic_cast<const MemoryDataset*>(read_again.get()) == nullptr);
+  check_same_batch(load_range(*kept, 0, 200), load_range(*materialise(*source), 0, 200));
+  check_same_batch(load_range(*read_again, 0, 200), load_range(*kept, 0, 200));
+  BOOST_CHECK(std::ranges::equal(read_again->class_names(), source->class_names()));
+  BOOST_CHECK(read_again->read_picture(7).rgb == kept->read_picture(7).rgb);
+  BOOST_CHECK_THROW(datasets::in_memory(nullptr), std::invalid_argument);
 }
 
 BOOST_AUTO_TEST_CASE(memory_dataset_must_be_consistent) {

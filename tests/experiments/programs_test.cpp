@@ -281,4 +281,46 @@ BOOST_AUTO_TEST_CASE(the_benchmark_prints_one_json_object) {
   BOOST_CHECK_MESSAGE(served.output.find("no mode 'nothing'") != std::string::npos, served.output);
 }
 
+BOOST_AUTO_TEST_CASE(the_benchmark_tells_how_long_training_waits) {
+  const TemporaryDirectory folder;
+  write_idx_set(folder.path() / "first", 0);
+  const std::string command = "{bin}/benchmark data --preset smoke --tasks digits,first --data " +
+                              folder.path().string() + " --threads 1,2 --steps 2 --rounds 1";
+  const ProcessResult result = run_process("(" + command + " --json 2>/dev/null)");
+  BOOST_CHECK_EQUAL(result.status, 0);
+  const nlohmann::json rows = nlohmann::json::parse(result.output).at("rows");
+  BOOST_CHECK_EQUAL(rows.size(), 8u);  // two tasks, in memory and with crops, on 1 and on 2 threads
+  for (const nlohmann::json& row : rows) {
+    for (const std::string share : {"waiting_share", "waiting_share_when_due"})
+      BOOST_CHECK(row.at(share) >= 0.0 && row.at(share) <= 1.0);
+    BOOST_CHECK_GT(row.at("step_seconds").get<double>(), 0.0);
+    BOOST_CHECK_GT(row.at("batch_seconds").get<double>(), 0.0);
+  }
+  const ProcessResult table = run_process(command);
+  BOOST_CHECK_MESSAGE(table.output.find("% waiting: ahead") != std::string::npos, table.output);
+  check_refusal("{bin}/benchmark data --preset smoke --tasks nosuch", 1, {"no task 'nosuch'"});
+  BOOST_CHECK_EQUAL(run_process("{bin}/benchmark dada").status, 2);
+}
+
+BOOST_AUTO_TEST_CASE(fine_tuning_on_random_crops_is_another_run) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  write_idx_set(folder.path() / "data/first", 0);
+  const std::string options = " --preset smoke --data " + out + "/data ";
+  BOOST_REQUIRE_EQUAL(
+      run_process("{bin}/pretrain --tasks first --control none" + options + "--out " + out + "/p").status, 0);
+  const auto checksum = [&](const std::string& more) {
+    const ProcessResult result = run_process("{bin}/finetune --mode linear --task first" + options + "--pretrained " +
+                                             out + "/p/pretrained.safetensors --out " + out + "/f" + more);
+    BOOST_REQUIRE_MESSAGE(result.status == 0, result.output);
+    BOOST_CHECK_MESSAGE(result.output.find("already done") == std::string::npos, result.output);
+    return experiments::read_json(out + "/f/results.json").at("checksum").get<std::string>();
+  };
+  const std::string plain = checksum("");
+  const std::string cropped = checksum(" --random-crop --threads 1");
+  BOOST_CHECK_NE(cropped, plain);
+  BOOST_CHECK_EQUAL(checksum(" --threads 1"), plain);
+  BOOST_CHECK_EQUAL(checksum(" --random-crop --threads 5"), cropped);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
