@@ -163,6 +163,23 @@ void check_png(const Bytes bytes, const std::filesystem::path& file) {
   fail_cut_short(bytes, file);
 }
 
+// stb 2.27 writes the codes of a Huffman table behind its 256 places if there are more. A table: class and number in a
+// byte, then how many codes there are of 1 .. 16 bits [B.2.4.2]. stb reads one that begins inside the segment to its
+// end, and zeros behind the end of the file.
+void check_huffman_tables(const Bytes bytes, std::size_t at, std::int64_t left, const std::filesystem::path& file) {
+  constexpr std::size_t kCounts = 16;
+  while (left > 0 && at < bytes.size()) {
+    std::size_t codes = 0;
+    for (std::size_t i = at + 1; i < std::min(at + 1 + kCounts, bytes.size()); ++i) codes += bytes[i];
+    if (codes > 256) {
+      fail(file, "the Huffman table at byte " + std::to_string(at) + " has " + std::to_string(codes) +
+                     " codes instead of 256 at most; it is damaged.");
+    }
+    at += 1 + kCounts + codes;
+    left -= static_cast<std::int64_t>(1 + kCounts + codes);
+  }
+}
+
 // libjpeg and stb disagree about four channels without an Adobe segment: CMYK for the one, YCbCr and a rest for the
 // other. Segments of a JPEG [ITU T.81, B.1.1.4]: FF, marker, length (which counts itself), data.
 void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
@@ -170,7 +187,7 @@ void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
   constexpr int kMostScans = 100;                // progressive files have about ten
   bool adobe = false;
   int scans = 0;
-  for (std::size_t at = 2; at + 10 <= bytes.size();) {
+  for (std::size_t at = 2; at + 4 <= bytes.size();) {
     if (bytes[at] != 0xFF) {  // of the picture, or what stb passes over
       ++at;
       continue;
@@ -188,8 +205,11 @@ void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
     if (marker == 0xDA && ++scans > kMostScans) {
       fail(file, "has over " + std::to_string(kMostScans) + " scans; it is damaged or means harm, save it anew.");
     }
+    const std::size_t length = big_endian(bytes, at + 2, 2);
+    if (marker == 0xC4) check_huffman_tables(bytes, at + 4, static_cast<std::int64_t>(length) - 2, file);
     adobe = adobe || (marker == 0xEE && has_at(bytes, at + 4, "Adobe"));
     const bool is_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+    if (is_frame && at + 10 > bytes.size()) fail_cut_short(bytes, file);
     if (is_frame) {
       const std::uint64_t height = big_endian(bytes, at + 5, 2);
       const std::uint64_t width = big_endian(bytes, at + 7, 2);
@@ -199,7 +219,7 @@ void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
     if (is_frame && bytes[at + 9] == 4 && !adobe) {
       fail(file, "has four colour channels without saying which; save it as RGB.");
     }
-    at += 2 + big_endian(bytes, at + 2, 2);
+    at += 2 + length;
   }
 }
 

@@ -125,6 +125,16 @@ BOOST_AUTO_TEST_CASE(picture_of_more_pixels_than_its_bytes_can_hold_is_refused) 
   check_picture_refused(bmp, "cut short");
 }
 
+BOOST_AUTO_TEST_CASE(huffman_table_of_over_256_codes_is_refused) {  // stb 2.27 would write behind its own
+  for (const char* const name : {"ycc420.jpg", "progressive.jpg"}) {
+    std::string bytes = bytes_of_file(kGolden / "pictures" / name);
+    const std::size_t table = bytes.find("\xFF\xC4") + 4;
+    bytes.replace(table + 1, 16, std::string(16, '\xFF'));
+    check_picture_refused(bytes, "the Huffman table at byte " + std::to_string(table) + " has 4080 codes");
+    check_picture_refused(bytes.substr(0, table + 4), "has 765 codes");  // and zeros behind the end of the file
+  }
+}
+
 BOOST_AUTO_TEST_CASE(jpeg_of_very_many_scans_is_refused) {
   std::string bytes = bytes_of_file(kGolden / "pictures/progressive.jpg");
   const std::size_t scan = bytes.rfind("\xFF\xDA");

@@ -61,7 +61,7 @@ for name, data in {"images": images, "labels": labels}.items():
     write("idx", name + ".gz", gzip.compress(data, mtime=0))
 write("idx", "members.gz", gzip.compress(images[:5], mtime=0) + gzip.compress(images[5:], mtime=0))
 write("idx", "many", struct.pack(">IIII", 2051, 0xFFFFFFFF, 4096, 4096))
-write("idx", "bomb.gz", gzip.compress(struct.pack(">IIII", 2051, 3, 1000, 1000) + bytes(3_000_000), mtime=0))
+write("idx", "bomb.gz", gzip.compress(struct.pack(">IIII", 2051, 3, 200, 200) + bytes(120_000), mtime=0))
 
 write("cifar", "ten", b"\0" + bytes([1]) + bytes(i % 251 for i in range(3072)))
 write("cifar", "names", b"\1" + b"plane\ncar\n\n")
@@ -107,6 +107,10 @@ empty_class = matrix(4, [1, 9], "", element(16, b"00001.jpg")) + matrix(4, [1, 1
 write("stanford_cars", "empty_class",
       mat(matrix(2, [1, 1], "annotations", element(5, struct.pack("<i", 8)), element(1, fields), empty_class)))
 
+jpeg = bytearray((CORPUS.parent.parent / "golden/pictures/ycc420.jpg").read_bytes())
+table = jpeg.index(b"\xff\xc4") + 5
+jpeg[table:table + 16] = b"\xff" * 16
+write("picture", "many_codes.jpg", bytes(jpeg))
 write("picture", "huge.png", png(60000, 60000, 8, 2, b"x"))
 write("picture", "largest.png", png(10000, 10000, 16, 6, b"x"))
 write("picture", "interlaced.png", png(3, 3, 8, 0, b"".join(b"\0" + b"abc"[:n] for n in (1, 1, 2, 2, 1, 3)), interlace=1))
