@@ -61,7 +61,8 @@ std::vector<std::uint8_t> ByteSource::read_all(const std::uint64_t most) {
   constexpr std::uint64_t kStep = 1 << 24;  // of a gzip file, whose size shows only when it has been unpacked
   std::vector<std::uint8_t> bytes;
   for (std::uint64_t done = 0;;) {
-    const std::uint64_t left = zlib_ ? kStep : most_bytes_ - std::min(bytes_read_, most_bytes_);
+    const std::uint64_t possible = most_bytes_ - std::min(bytes_read_, most_bytes_);
+    const std::uint64_t left = zlib_ ? std::min(kStep, possible) : possible;
     if (zlib_ ? done > most : left > most) {
       fail("holds more than the limit of " + std::to_string(most) + " bytes; it is not what it is taken for.");
     }

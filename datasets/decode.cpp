@@ -126,11 +126,25 @@ void check_extents(const std::int64_t width, const std::int64_t height, const st
                  " bytes, before the end of the picture; it is cut short, fetch it again.");
 }
 
+// Decoders take memory, and time for every scan, by the announced extents: these must be such as the file can hold.
+[[noreturn]] void fail_too_many(const std::uint64_t width, const std::uint64_t height, const Bytes bytes,
+                                const std::filesystem::path& file) {
+  fail(file, "announces " + std::to_string(width) + " x " + std::to_string(height) + " pixels, more than its " +
+                 std::to_string(bytes.size()) + " bytes can hold; it is cut short, fetch it again.");
+}
+
 // Chunks of a PNG [w3.org/TR/png, 5.3]: length, type, data, CRC of type and data. The last is IEND.
 void check_png(const Bytes bytes, const std::filesystem::path& file) {
-  constexpr std::size_t kFrame = 12;  // bytes of a chunk without its data
-  if (bytes.size() < 24) fail_cut_short(bytes, file);
-  check_extents(big_endian(bytes, 16, 4), big_endian(bytes, 20, 4), file);  // of IHDR, which comes first
+  constexpr std::size_t kFrame = 12;          // bytes of a chunk without its data
+  constexpr std::uint64_t kExpansion = 1032;  // deflate's best
+  if (bytes.size() < 26) fail_cut_short(bytes, file);
+  if (!has_at(bytes, 12, "IHDR")) fail(file, "does not begin with IHDR; it is damaged or of Apple's own kind.");
+  const std::uint64_t width = big_endian(bytes, 16, 4);
+  const std::uint64_t height = big_endian(bytes, 20, 4);
+  check_extents(static_cast<std::int64_t>(width), static_cast<std::int64_t>(height), file);
+  constexpr std::uint64_t kChannels[] = {1, 1, 3, 1, 2, 1, 4, 1};  // by colour type
+  const std::uint64_t least = height * ((width * bytes[24] * kChannels[bytes[25] & 7u] + 7) / 8);
+  std::uint64_t packed = 0;
   for (std::size_t at = 8; at + kFrame <= bytes.size();) {
     const std::size_t length = big_endian(bytes, at, 4);
     if (length > bytes.size() - at - kFrame) break;
@@ -139,31 +153,73 @@ void check_png(const Bytes bytes, const std::filesystem::path& file) {
       fail(file,
            "the chunk at byte " + std::to_string(at) + " does not match its check sum; it is damaged, fetch it again.");
     }
-    if (has_at(bytes, at + 4, "IEND")) return;
+    if (has_at(bytes, at + 4, "IDAT")) packed += length;
+    if (has_at(bytes, at + 4, "IEND")) {
+      if (least > packed * kExpansion) fail_too_many(width, height, bytes, file);
+      return;
+    }
     at += length + kFrame;
   }
   fail_cut_short(bytes, file);
 }
 
+// stb 2.27 writes the codes of a Huffman table behind its 256 places if there are more. A table: class and number in a
+// byte, then how many codes there are of 1 .. 16 bits [B.2.4.2]. stb reads one that begins inside the segment to its
+// end, and zeros behind the end of the file.
+void check_huffman_tables(const Bytes bytes, std::size_t at, std::int64_t left, const std::filesystem::path& file) {
+  constexpr std::size_t kCounts = 16;
+  while (left > 0 && at < bytes.size()) {
+    std::size_t codes = 0;
+    for (std::size_t i = at + 1; i < std::min(at + 1 + kCounts, bytes.size()); ++i) codes += bytes[i];
+    if (codes > 256) {
+      fail(file, "the Huffman table at byte " + std::to_string(at) + " has " + std::to_string(codes) +
+                     " codes instead of 256 at most; it is damaged.");
+    }
+    at += 1 + kCounts + codes;
+    left -= static_cast<std::int64_t>(1 + kCounts + codes);
+  }
+}
+
 // libjpeg and stb disagree about four channels without an Adobe segment: CMYK for the one, YCbCr and a rest for the
 // other. Segments of a JPEG [ITU T.81, B.1.1.4]: FF, marker, length (which counts itself), data.
 void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
+  constexpr std::uint64_t kPixelsOfByte = 2048;  // a block of 8 · 8 has a bit or more, and sampling may leave 1 of 4
+  constexpr int kMostScans = 100;                // progressive files have about ten
   bool adobe = false;
-  for (std::size_t at = 2; at + 10 <= bytes.size();) {
-    if (bytes[at] != 0xFF) return;  // stb will tell
+  int scans = 0;
+  for (std::size_t at = 2; at + 4 <= bytes.size();) {
+    if (bytes[at] != 0xFF) {  // of the picture, or what stb passes over
+      ++at;
+      continue;
+    }
     const std::uint8_t marker = bytes[at + 1];
     if (marker == 0xFF) {  // fill byte
       ++at;
       continue;
     }
-    if (marker == 0xDA) return;  // the picture begins
+    if (marker == 0xD9) return;                                  // the end
+    if (marker == 0x00 || (marker >= 0xD0 && marker <= 0xD7)) {  // of the picture: FF itself, or a restart
+      at += 2;
+      continue;
+    }
+    if (marker == 0xDA && ++scans > kMostScans) {
+      fail(file, "has over " + std::to_string(kMostScans) + " scans; it is damaged or means harm, save it anew.");
+    }
+    const std::size_t length = big_endian(bytes, at + 2, 2);
+    if (marker == 0xC4) check_huffman_tables(bytes, at + 4, static_cast<std::int64_t>(length) - 2, file);
     adobe = adobe || (marker == 0xEE && has_at(bytes, at + 4, "Adobe"));
     const bool is_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
-    if (is_frame) check_extents(big_endian(bytes, at + 7, 2), big_endian(bytes, at + 5, 2), file);
+    if (is_frame && at + 10 > bytes.size()) fail_cut_short(bytes, file);
+    if (is_frame) {
+      const std::uint64_t height = big_endian(bytes, at + 5, 2);
+      const std::uint64_t width = big_endian(bytes, at + 7, 2);
+      check_extents(static_cast<std::int64_t>(width), static_cast<std::int64_t>(height), file);
+      if (width * height > kPixelsOfByte * bytes.size()) fail_too_many(width, height, bytes, file);
+    }
     if (is_frame && bytes[at + 9] == 4 && !adobe) {
       fail(file, "has four colour channels without saying which; save it as RGB.");
     }
-    at += 2 + big_endian(bytes, at + 2, 2);
+    at += 2 + length;
   }
 }
 
@@ -181,7 +237,12 @@ void check_bmp(const Bytes bytes, const std::filesystem::path& file) {
     if (reader.past_end) fail_cut_short(bytes, file);
     fail(file, "is a BMP of a rare kind or damaged; save it with 24 bits a pixel, uncompressed.");
   }
-  check_extents(width, std::abs(static_cast<std::int64_t>(height)), file);  // rows may be counted downwards
+  const std::int64_t rows = std::abs(static_cast<std::int64_t>(height));  // rows may be counted downwards
+  check_extents(width, rows, file);
+  const std::int64_t row_bits = std::int64_t{width} * bytes[bytes[kHeaderSizeAt] == 12 ? 24 : kBitsAt];
+  if ((rows - 1) * ((row_bits + 31) / 32 * 4) + (row_bits + 7) / 8 > static_cast<std::int64_t>(bytes.size())) {
+    fail_cut_short(bytes, file);
+  }
 }
 
 struct FreePixels {

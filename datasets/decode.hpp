@@ -19,7 +19,8 @@ inline constexpr std::uint64_t kMostFileBytes = 1ull << 29;     // of one pictur
 inline constexpr std::uint64_t kMostDecoderBytes = 1ull << 30;  // the decoder may ask for at once
 
 // `file` is named in the messages. Throws std::runtime_error if the bytes are no picture of these kinds, damaged, cut
-// short, or over one of the limits; nothing is allocated for extents over kMostPixels.
+// short, or over one of the limits; nothing is allocated for extents over kMostPixels or beyond what so many bytes can
+// hold.
 Picture decode_picture(std::span<const std::uint8_t> bytes, const std::filesystem::path& file);
 
 Picture read_picture(const std::filesystem::path& file);  // throws as decode_picture; also if it cannot be read

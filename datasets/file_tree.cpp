@@ -13,6 +13,8 @@ namespace datasets {
 namespace {
 
 constexpr std::uint64_t kMostTextBytes = 1ull << 28;  // ImageNet's lists have 50 MB
+constexpr std::int64_t kMostLines = 1 << 22;          // and 1.3 million lines
+constexpr std::size_t kMostLineBytes = 4096;          // the longest path of Linux
 constexpr std::array<std::string_view, 9> kEndings = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
                                                       ".pgm", ".tif",  ".tiff", ".webp"};
 
@@ -88,9 +90,16 @@ std::vector<std::string> read_lines(const std::filesystem::path& file) {
   const std::vector<std::uint8_t> bytes = ByteSource(file, "files").read_all(kMostTextBytes);
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const std::ptrdiff_t count = std::ranges::count(text, '\n') + 1;
+  if (count > kMostLines) fail(file, "has over " + std::to_string(kMostLines) + " lines; it is of another kind.");
   std::vector<std::string> lines;
+  lines.reserve(static_cast<std::size_t>(count));
   while (!text.empty()) {
     const std::size_t length = std::min(text.find('\n'), text.size());
+    if (length > kMostLineBytes) {
+      fail(file, "line " + std::to_string(lines.size() + 1) + " is longer than " + std::to_string(kMostLineBytes) +
+                     " bytes; it is damaged or of another kind.");
+    }
     std::string_view line = text.substr(0, length);
     if (line.ends_with('\r')) line.remove_suffix(1);
     lines.emplace_back(line);

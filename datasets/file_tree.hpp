@@ -19,7 +19,8 @@ std::vector<std::string> folder_names(const std::filesystem::path& folder);
 // counts is the ending: jpg jpeg png ppm bmp pgm tif tiff webp, in any case.
 std::vector<std::filesystem::path> picture_files(const std::filesystem::path& folder);
 
-// The lines of a text file, without their ends, a byte-order mark or empty lines at the end of the file.
+// The lines of a text file, without their ends, a byte-order mark or empty lines at the end of the file. At most
+// 4 million of at most 4096 bytes each.
 std::vector<std::string> read_lines(const std::filesystem::path& file);
 
 // Where a name in line `line` (from 1) of `list` leads: folder / name. It need not exist. Throws std::runtime_error,

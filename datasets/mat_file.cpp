@@ -22,6 +22,7 @@ constexpr std::uint64_t kMostUnpacked = 1ull << 32;
 constexpr std::uint64_t kMostExpansion = 1032;  // deflate's best
 constexpr std::int64_t kMostCells = 1'000'000;
 constexpr int kMostLevels = 32;
+constexpr std::int64_t kMostNumbers = 1 << 27;  // kept as double, so 1 GiB
 
 enum Type : std::uint32_t {
   kInt8 = 1,
@@ -127,8 +128,9 @@ class Reader {
 
   std::pair<std::string, MatArray> matrix(Bytes bytes, const int level) {
     MatArray array;
+    if (level > kMostLevels) fail("holds over " + std::to_string(kMostLevels) + " levels of cells.");
+    count_cells(1);
     if (bytes.empty()) return {"", std::move(array)};  // how an empty cell may be written
-    if (level > kMostLevels || ++cells_ > kMostCells) fail("holds over a million cells or 32 levels of them.");
     const Element flags = next(bytes);
     if (flags.type != kUint32 || flags.data.size() != 8) fail("a matrix does not begin with its flags; it is damaged.");
     const auto word = value_at<std::uint32_t>(flags.data, 0);
@@ -153,6 +155,12 @@ class Reader {
   }
 
  private:
+  // Before memory is taken for them.
+  void count_cells(const std::int64_t more) {
+    if (more > kMostCells - cells_) fail("holds over a million cells.");
+    cells_ += more;
+  }
+
   std::vector<std::int64_t> extents_of(const Bytes data) const {
     std::vector<std::int64_t> extents;
     std::int64_t product = 1;
@@ -173,6 +181,8 @@ class Reader {
       fail("announces " + std::to_string(count) + " cells in " + std::to_string(bytes.size()) +
            " bytes; it is damaged.");
     }
+    if (count > kMostCells - cells_) fail("holds over a million cells.");
+    array.cells.reserve(static_cast<std::size_t>(count));
     for (std::int64_t i = 0; i < count; ++i) {
       const Element cell = next(bytes);
       if (cell.type != kMatrix) fail("a cell is no matrix; it is damaged.");
@@ -186,6 +196,7 @@ class Reader {
     const auto step = static_cast<std::size_t>(value_at<std::uint32_t>(length.data, 0));
     const Element names = next(bytes);
     if (step == 0 || names.data.size() % step != 0) fail("a struct's field names have no length; it is damaged.");
+    count_cells(static_cast<std::int64_t>(names.data.size() / step));
     for (std::size_t at = 0; at < names.data.size(); at += step) {
       const Bytes name = names.data.subspan(at, step);
       array.fields.emplace_back(name.begin(), std::ranges::find(name, std::uint8_t{0}));
@@ -198,13 +209,17 @@ class Reader {
   // Numbers may be stored in a smaller type than their class.
   void read_numbers(MatArray& array, const Element& element, const bool as_bytes) const {
     const Bytes data = element.data;
+    const bool stays_bytes = as_bytes && (element.type == kInt8 || element.type == kUint8);
+    if (!stays_bytes && array.count() > kMostNumbers) {
+      fail("holds over " + std::to_string(kMostNumbers) + " numbers that are no bytes.");
+    }
     const auto convert = [&]<typename Value>(Value) {
       const auto count = static_cast<std::int64_t>(data.size() / sizeof(Value));
       if (count != array.count() || data.size() % sizeof(Value) != 0) {
         fail("an array of " + std::to_string(array.count()) + " numbers has " + std::to_string(data.size()) +
              " bytes; it is damaged.");
       }
-      if (as_bytes && sizeof(Value) == 1) {
+      if (stays_bytes) {
         array.bytes.assign(data.begin(), data.end());
         return;
       }

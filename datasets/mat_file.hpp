@@ -32,7 +32,8 @@ struct MatArray {
 };
 
 // The named variables of a file. Throws std::runtime_error naming the file, and the byte where it is known, if it is
-// not of this kind, damaged, cut short, or over the limits of 4 GiB unpacked, a million cells, and 32 levels.
+// not of this kind, damaged, cut short, or over the limits of 4 GiB unpacked, a million cells and names of fields, 32
+// levels, and 2^27 numbers in an array that is not of bytes.
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& file);
 
 }  // namespace datasets

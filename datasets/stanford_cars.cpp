@@ -47,7 +47,7 @@ std::shared_ptr<const Dataset> load_stanford_cars(const std::filesystem::path& f
   for (std::int64_t i = 0; i < annotations.count(); ++i) {
     const MatArray* const file = annotations.field(i, "fname");
     const MatArray* const label = annotations.field(i, "class");
-    if (file == nullptr || label == nullptr || label->count() != 1 || label->cells.size() + label->text.size() != 0) {
+    if (file == nullptr || label == nullptr || label->bytes.size() + label->numbers.size() != 1) {
       throw cars_error(list, "annotation " + std::to_string(i + 1) + " lacks its fname or class; it is damaged.");
     }
     const double number = label->number(0);

@@ -18,6 +18,9 @@ usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$script"; }
 packages=(g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libopenblas-dev libboost-test-dev libcli11-dev
   nlohmann-json3-dev libstb-dev zlib1g-dev)
 
+# shellcheck disable=SC2034  # for scripts/fuzz and .ci/run; libFuzzer and the sanitizers are in the second
+clang_packages=(clang libclang-rt-dev)
+
 # `lap NAME` ends a stage and remembers how long it took; `report_laps` prints them all.
 laps=() lap_start=$SECONDS
 lap() {

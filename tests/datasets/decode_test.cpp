@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(damaged_png_is_refused) {
 
 BOOST_AUTO_TEST_CASE(hostile_extents_are_refused_before_memory_is_taken) {
   check_refused(png(60000, 60000, "x"), "60000 x 60000 pixels are not in 1 .. 100000000");
-  check_refused(png(100, 100, "x"), "cannot be decoded (not enough pixels)");
+  check_refused(png(20, 20, "x"), "cannot be decoded (not enough pixels)");
   check_refused("P6 60000 60000 255\nx", "60000 x 60000 pixels are over the limit", "pnm");
   check_refused("P6 99999999999999999999 1 255\nx", "the width is over the limit of 100000000 (byte 3)", "pnm");
   check_refused("P5 5 4 255\n" + std::string(21, 'x'), "need 20 bytes, but 21 follow; it is damaged", "pnm");

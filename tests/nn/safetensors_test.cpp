@@ -205,6 +205,8 @@ BOOST_AUTO_TEST_CASE(false_header_length_is_refused_before_memory_is_taken) {
   check_refused(length_bytes(65) + kExampleHeader, "announce a header of 65 bytes, but only 64 follow");
   check_refused(length_bytes(100'000'000) + kExampleHeader, "but only 64 follow");
   check_refused(length_bytes(100'000'001) + kExampleHeader, "over the limit of 100000000");
+  check_refused(length_bytes(std::uint64_t{2} << 30) + kExampleHeader,
+                "announce a header of 2147483648 bytes, over the limit of 100000000");
   check_refused(length_bytes(std::uint64_t{1} << 63) + kExampleHeader, "over the limit");
   check_refused(length_bytes(~std::uint64_t{0}) + kExampleHeader, "over the limit");
 }

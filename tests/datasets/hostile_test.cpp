@@ -1,0 +1,297 @@
+// Files that mean harm: what they announce is compared with what they hold, names and links that lead astray are
+// refused, and a file that changes while it is read is never taken for a whole one. tests/fuzz hunts for more.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "datasets/byte_source.hpp"
+#include "datasets/cifar.hpp"
+#include "datasets/class_folders.hpp"
+#include "datasets/decode.hpp"
+#include "datasets/file_tree.hpp"
+#include "datasets/gtsrb.hpp"
+#include "datasets/idx.hpp"
+#include "datasets/list_files.hpp"
+#include "datasets/mat_file.hpp"
+#include "datasets/stanford_cars.hpp"
+#include "tests/support/check_error.hpp"
+#include "tests/support/mat_bytes.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace {
+
+using datasets::Split;
+using tests::bytes_of_file;
+using tests::check_error;
+using tests::mat_element;
+using tests::mat_matrix;
+using tests::TemporaryDirectory;
+
+using Path = std::filesystem::path;
+
+const Path kGolden = TANGENT_GOLDEN_DIR;
+const Path kSeeds = kGolden / "../fuzz/corpus/picture";
+
+void write(const Path& file, const std::string& bytes) {
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+void check_picture_refused(const std::string& bytes, const std::string& fragment) {
+  const TemporaryDirectory directory;
+  const Path file = directory.file("picture", bytes);
+  check_error([&] { datasets::read_picture(file); }, "[decode] " + file.string() + ": ", fragment);
+}
+
+void check_mat_refused(const std::string& elements, const std::string& fragment) {
+  const TemporaryDirectory directory;
+  const Path file = directory.file("x.mat", tests::mat_file(elements));
+  check_error([&] { datasets::read_mat(file); }, "[mat] " + file.string() + ": ", fragment);
+}
+
+// A JPEG of tests/golden that says it has these extents.
+std::string jpeg(const char* const name, const int extent) {
+  std::string bytes = bytes_of_file(kGolden / "pictures" / name);
+  const std::size_t frame = std::min(bytes.find("\xFF\xC0"), bytes.find("\xFF\xC2"));
+  for (const std::size_t at : {frame + 5, frame + 7}) {
+    bytes[at] = static_cast<char>(extent >> 8);
+    bytes[at + 1] = static_cast<char>(extent & 0xFF);
+  }
+  return bytes;
+}
+
+// Shrinks and restores the file again and again while `read` is called; it may succeed or name the file.
+void check_while_size_changes(const Path& file, const std::string& where, const std::function<void()>& read) {
+  const std::string whole = bytes_of_file(file);
+  std::thread changes([&] {
+    for (int i = 0; i < 300; ++i) {
+      std::filesystem::resize_file(file, whole.size() / 2);
+      std::this_thread::yield();
+      write(file, whole);
+      write(file, whole + "more");
+      std::this_thread::yield();
+      write(file, whole);
+    }
+  });
+  int refused = 0;
+  for (int i = 0; i < 300; ++i) {
+    try {
+      read();
+    } catch (const std::runtime_error& error) {
+      ++refused;
+      BOOST_CHECK_MESSAGE(std::string(error.what()).starts_with("[" + where + "] " + file.string() + ": "),
+                          error.what());
+    }
+  }
+  changes.join();
+  BOOST_TEST_MESSAGE(file.filename() << ": " << refused << " of 300 readings refused");
+  read();  // it is whole again
+}
+
+std::vector<float> last_image(const datasets::Dataset& set) {
+  std::vector<float> chw(static_cast<std::size_t>(3 * set.image_size() * set.image_size()));
+  set.read_image(set.size() - 1, chw);
+  return chw;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(hostile)
+
+BOOST_AUTO_TEST_CASE(picture_of_more_pixels_than_its_bytes_can_hold_is_refused) {
+  std::string png = bytes_of_file(kGolden / "pictures/rgb.png");
+  png.replace(12, 4, "CgBI");  // Apple's own kind has other extents there
+  check_picture_refused(png, "does not begin with IHDR");
+  check_picture_refused(bytes_of_file(kSeeds / "huge.png"), "60000 x 60000 pixels are not in 1 .. 100000000");
+  check_picture_refused(bytes_of_file(kSeeds / "largest.png"), "announces 10000 x 10000 pixels, more than its ");
+
+  for (const char* const name : {"ycc420.jpg", "progressive.jpg"}) {
+    check_picture_refused(jpeg(name, 60000), "60000 x 60000 pixels are not in 1 .. 100000000");
+    check_picture_refused(jpeg(name, 9000), "announces 9000 x 9000 pixels, more than its ");
+    std::string stuffed = jpeg(name, 9000);  // the decoder passes over what stands between segments
+    stuffed.insert(std::min(stuffed.find("\xFF\xC0"), stuffed.find("\xFF\xC2")), "x");
+    check_picture_refused(stuffed, "announces 9000 x 9000 pixels, more than its ");
+  }
+
+  std::string bmp = bytes_of_file(kGolden / "pictures/rgb.bmp");
+  bmp[23] = 4;  // height += 1024
+  check_picture_refused(bmp, "cut short");
+}
+
+BOOST_AUTO_TEST_CASE(huffman_table_of_over_256_codes_is_refused) {  // stb 2.27 would write behind its own
+  for (const char* const name : {"ycc420.jpg", "progressive.jpg"}) {
+    std::string bytes = bytes_of_file(kGolden / "pictures" / name);
+    const std::size_t table = bytes.find("\xFF\xC4") + 4;
+    bytes.replace(table + 1, 16, std::string(16, '\xFF'));
+    check_picture_refused(bytes, "the Huffman table at byte " + std::to_string(table) + " has 4080 codes");
+    check_picture_refused(bytes.substr(0, table + 4), "has 765 codes");  // and zeros behind the end of the file
+  }
+}
+
+BOOST_AUTO_TEST_CASE(jpeg_of_very_many_scans_is_refused) {
+  std::string bytes = bytes_of_file(kGolden / "pictures/progressive.jpg");
+  const std::size_t scan = bytes.rfind("\xFF\xDA");
+  const std::string last = bytes.substr(scan, bytes.rfind("\xFF\xD9") - scan);
+  for (int i = 0; i < 100; ++i) bytes.insert(scan, last);
+  check_picture_refused(bytes, "has over 100 scans");
+}
+
+BOOST_AUTO_TEST_CASE(unpacking_takes_no_more_memory_than_a_file_can_hold) {
+  const TemporaryDirectory directory;
+  const std::string gzip("\x1F\x8B\x08\0\0\0\0\0\0\3\x4B\4\0\x43\xBE\xB7\xE8\1\0\0\0", 21);  // "a"
+  datasets::ByteSource source(directory.file("a.gz", gzip), "test");
+  const std::vector<std::uint8_t> bytes = source.read_all(100);
+  BOOST_CHECK_EQUAL(bytes.size(), 1u);
+  BOOST_CHECK_LE(bytes.capacity(), 21u * 1032 + 1);
+}
+
+BOOST_AUTO_TEST_CASE(text_of_endless_lines_is_refused) {
+  const TemporaryDirectory directory;
+  const Path file = directory.file("x.txt", std::string(1 << 22, '\n'));
+  const std::string where = "[files] " + file.string() + ": ";
+  check_error([&] { datasets::read_lines(file); }, where, "has over 4194304 lines");
+  directory.file("x.txt", "short\n" + std::string(4097, 'x') + "\n");
+  check_error([&] { datasets::read_lines(file); }, where, "line 2 is longer than 4096 bytes");
+  directory.file("x.txt", std::string(4096, 'x') + std::string(1000, '\n'));
+  BOOST_CHECK_EQUAL(datasets::read_lines(file).size(), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(cells_names_and_numbers_of_a_mat_file_are_counted) {
+  std::string cells;
+  for (int i = 0; i <= 1'000'000; ++i) cells += mat_element(14, "");  // empty ones
+  check_mat_refused(tests::mat_packed(mat_matrix(1, {1, 1'000'001}, "c", cells)), "holds over a million cells");
+  const std::string length = mat_element(5, std::string("\1\0\0\0", 4));
+  check_mat_refused(tests::mat_packed(mat_matrix(2, {0, 0}, "s", length + mat_element(1, std::string(1'000'001, 'n')))),
+                    "holds over a million cells");
+  check_mat_refused(mat_matrix(6, {1, (1 << 27) + 1}, "x", mat_element(2, "few")),
+                    "holds over 134217728 numbers that are no bytes");
+}
+
+BOOST_AUTO_TEST_CASE(annotation_whose_class_is_an_empty_text_is_refused) {
+  const TemporaryDirectory directory;
+  write(directory.path() / "devkit/cars_meta.mat", bytes_of_file(kGolden / "cars_meta.mat"));
+  const Path list = directory.path() / "devkit/cars_train_annos.mat";
+  const std::string names = std::string("fname\0\0\0class\0\0\0", 16);
+  write(list, tests::mat_file(mat_matrix(2, {1, 1}, "annotations",
+                                         mat_element(5, std::string("\x08\0\0\0", 4)) + mat_element(1, names) +
+                                             mat_matrix(4, {1, 5}, "", mat_element(16, "1.jpg")) +
+                                             mat_matrix(4, {1, 1}, "", mat_element(16, "")))));
+  check_error([&] { datasets::load_stanford_cars(directory.path(), Split::train, 2); },
+              "[stanford_cars] " + list.string() + ": ", "annotation 1 lacks its fname or class");
+}
+
+BOOST_AUTO_TEST_CASE(every_kind_of_list_keeps_to_its_folder) {
+  const TemporaryDirectory directory;
+  const Path& root = directory.path();
+  write(root / "secret/secret_1.ppm", "P6 1 1 255\n...");
+  for (const char* const pictures :
+       {"dtd/images/c", "sun/c", "land/NWPU-RESISC45/c", "signs/Final_Test/Images", "cars/cars_train"}) {
+    std::filesystem::create_directories(root / pictures);
+    std::filesystem::create_directory_symlink(root / "secret", root / pictures / "out");
+  }
+  std::filesystem::create_directory_symlink(root / "secret", root / "land/NWPU-RESISC45/secret");
+  std::filesystem::create_directories(root / "signs/Final_Training/Images/00000");
+  write(root / "cars/devkit/cars_meta.mat", bytes_of_file(kGolden / "cars_meta.mat"));
+  const auto annotation = [](const std::string& name) {
+    return tests::mat_file(mat_matrix(
+        2, {1, 1}, "annotations",
+        mat_element(5, std::string("\x08\0\0\0", 4)) + mat_element(1, std::string("fname\0\0\0class\0\0\0", 16)) +
+            mat_matrix(4, {1, static_cast<std::uint32_t>(name.size())}, "", mat_element(16, name)) +
+            mat_matrix(9, {1, 1}, "", mat_element(2, "\1"))));
+  };
+  struct Kind {
+    const char* folder;
+    const char* list;
+    std::function<void(const Path&)> load;
+    std::function<std::string(const std::string&)> text;
+    std::vector<std::string> names;
+  };
+  const auto plain = [](const std::string& name) { return name + "\n"; };
+  const auto table = [](const std::string& name) { return "Filename;ClassId\n" + name + ";0\n"; };
+  const std::vector<Kind> kinds = {{"dtd",
+                                    "labels/train1.txt",
+                                    [](const Path& p) { datasets::load_dtd(p, Split::train, 2); },
+                                    plain,
+                                    {"../../secret/secret_1.ppm", "/etc/passwd", "c/out/secret_1.ppm"}},
+                                   {"sun",
+                                    "Training_01.txt",
+                                    [](const Path& p) { datasets::load_sun397(p, Split::train, 2); },
+                                    plain,
+                                    {"/../secret/secret_1.ppm", "//etc/passwd", "c/out/secret_1.ppm"}},
+                                   {"land",
+                                    "resisc45-train.txt",
+                                    [](const Path& p) { datasets::load_resisc45(p, Split::train, 2); },
+                                    plain,
+                                    {"../../secret/secret_1.ppm", "/etc/host_name", "secret_1.ppm"}},
+                                   {"signs",
+                                    "GT-final_test.csv",
+                                    [](const Path& p) { datasets::load_gtsrb(p, Split::test, 2); },
+                                    table,
+                                    {"../../../secret/secret_1.ppm", "/etc/passwd", "out/secret_1.ppm"}},
+                                   {"cars",
+                                    "devkit/cars_train_annos.mat",
+                                    [](const Path& p) { datasets::load_stanford_cars(p, Split::train, 2); },
+                                    annotation,
+                                    {"../../secret/secret_1.ppm", "/etc/passwd", "out/secret_1.ppm"}}};
+  for (const Kind& kind : kinds) {
+    const Path list = root / kind.folder / kind.list;
+    for (const std::string& name : kind.names) {
+      write(list, kind.text(name));
+      check_error([&] { kind.load(root / kind.folder); }, "[files] " + list.string() + ": ", "', which leaves ");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(folder_that_holds_itself_is_refused) {
+  const TemporaryDirectory directory;
+  const Path train = directory.path() / "train";
+  write(train / "a/1.ppm", "P6 1 1 255\n...");
+  std::filesystem::create_directory(directory.path() / "test");
+  const auto load = [&] { datasets::load_class_folders(directory.path(), Split::train, 2); };
+  const auto refused = [&](const Path& link, const Path& target, const Path& named, const std::string& fragment) {
+    std::filesystem::create_directory_symlink(target, link);
+    check_error(load, "[files] " + named.string() + ": ", fragment);
+    std::filesystem::remove(link);
+  };
+  refused(train / "self", "self", train / "self", "cannot be followed: Too many levels of symbolic links");
+  refused(train / "a/self", "self", train / "a/self", "cannot be followed: Too many levels of symbolic links");
+  refused(train / "a/up", "..", train / "a/up/a", "is reached twice through symbolic links");
+  refused(train / "b", ".", train / "b/b", "is reached twice through symbolic links");
+  load();
+}
+
+BOOST_AUTO_TEST_CASE(file_that_changes_its_size_is_never_taken_for_whole) {
+  const TemporaryDirectory directory;
+  const std::string image(400 * 400, '\xFF');
+  directory.file("t10k-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\1\0", 9));
+  const Path idx =
+      directory.file("t10k-images-idx3-ubyte", std::string("\0\0\x08\x03\0\0\0\1\0\0\1\x90\0\0\1\x90", 16) + image);
+  const auto all_white = [](const std::vector<float>& chw) {
+    return std::ranges::all_of(chw, [](const float x) { return x == 1.0f; });
+  };
+  check_while_size_changes(idx, "idx", [&] {
+    BOOST_CHECK(all_white(last_image(*datasets::load_idx_folder(directory.path(), Split::test, 2))));
+  });
+
+  std::string records;
+  for (int i = 0; i < 60; ++i) records += '\0' + std::string(3072, '\xFF');
+  directory.file("batches.meta.txt", "a\n");
+  const Path cifar = directory.file("test_batch.bin", records);
+  check_while_size_changes(cifar, "cifar", [&] {
+    const auto set = datasets::load_cifar10(directory.path(), Split::test, 2);
+    BOOST_CHECK(all_white(last_image(*set)));
+  });
+
+  const Path picture = directory.file("x.png", bytes_of_file(kGolden / "pictures/rgb.png"));
+  const auto sound = datasets::read_picture(picture);
+  check_while_size_changes(picture, "decode", [&] { BOOST_CHECK(datasets::read_picture(picture).rgb == sound.rgb); });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
