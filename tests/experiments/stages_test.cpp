@@ -3,7 +3,8 @@
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
 
-#include "experiments/arithmetic/addition.hpp"
+#include "experiments/arithmetic/features.hpp"
+#include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/captions.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/interrupt.hpp"
