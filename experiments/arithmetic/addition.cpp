@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/arithmetic/features.hpp"
+#include "experiments/arithmetic/reference_files.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
@@ -24,17 +25,21 @@ struct TaskScores {
 struct ModeResult {
   double alpha;
   std::vector<double> per_task;
-  std::vector<double> curve;  // normalised validation accuracy at each α of the grid
+  std::vector<double> curve;                    // normalised validation accuracy at each α of the grid
+  std::vector<std::vector<double>> validation;  // of each task, its accuracy there
 };
 
 ModeResult choose_alpha(const std::vector<TaskScores>& tasks, Progress& progress, std::int64_t& done) {
-  ModeResult result{0.0, {}, {}};
+  ModeResult result{0.0, {}, {}, std::vector<std::vector<double>>(tasks.size())};
   double best = -1.0;
   for (const double alpha : alpha_grid()) {
     if (interrupt_requested())
       throw Interrupted("stopped while choosing alpha; the same command starts this stage again.");
     std::vector<double> ratios;
-    for (const TaskScores& task : tasks) ratios.push_back(ratio(task.validation(alpha), task.single_validation));
+    for (std::size_t t = 0; t < tasks.size(); ++t) {
+      result.validation[t].push_back(tasks[t].validation(alpha));
+      ratios.push_back(ratio(result.validation[t].back(), tasks[t].single_validation));
+    }
     result.curve.push_back(mean(ratios));
     if (result.curve.back() > best) {
       best = result.curve.back();
@@ -112,7 +117,8 @@ class Addition {
          [this, t](double alpha) { return standard_accuracy(t, *tasks_[t].task.test, alpha); }});
   }
 
-  Json by_task(const std::vector<double>& values) const {
+  template <class T>
+  Json by_task(const std::vector<T>& values) const {
     Json map = Json::object();
     for (std::size_t t = 0; t < tasks_.size(); ++t) map[tasks_[t].task.name] = values[t];
     return map;
@@ -125,19 +131,25 @@ class Addition {
     Json json{{"tasks", names}, {"zero_shot", by_task(zero_shot)}};
     for (const char* mode : kModes) {
       std::vector<double> single;
-      for (const TaskScores& task : scores.at(mode)) single.push_back(task.single_test);
+      std::vector<double> single_validation;
+      for (const TaskScores& task : scores.at(mode)) {
+        single.push_back(task.single_test);
+        single_validation.push_back(task.single_validation);
+      }
       const ModeResult& result = results.at(mode);
       std::vector<double> ratios;
       for (std::size_t t = 0; t < single.size(); ++t) ratios.push_back(ratio(result.per_task[t], single[t]));
       const double gap = mean(single) - mean(zero_shot);
       json["single_task"][mode] = by_task(single);
+      json["single_task_validation"][mode] = by_task(single_validation);
       json["addition"][mode] = {
           {"alpha", result.alpha},
           {"absolute", mean(result.per_task)},
           {"normalised", mean(ratios)},
           {"gap_closed", gap > 0.0 ? Json((mean(result.per_task) - mean(zero_shot)) / gap) : Json(nullptr)},
           {"per_task", by_task(result.per_task)},
-          {"validation_curve", result.curve}};
+          {"validation_curve", result.curve},
+          {"validation_per_task", by_task(result.validation)}};
     }
     json["alpha_grid"] = alpha_grid();
     return json;
@@ -171,7 +183,9 @@ class Addition {
 Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
   return task_vector_stage("task_addition", context, inputs, Json::object(), folder,
                            [&](const std::vector<TaskVectors>& tasks, const TaskData* control) {
-                             return Addition(context, inputs.pretrained, tasks).run(inputs.pretrained, control);
+                             Json results = Addition(context, inputs.pretrained, tasks).run(inputs.pretrained, control);
+                             write_reference_additions(folder / "reference", results);
+                             return results;
                            });
 }
 

@@ -16,7 +16,7 @@
 namespace experiments {
 
 // The stage. Returns tasks, zero_shot, single_task, addition (alpha, absolute, normalised, gap_closed, per_task,
-// validation curve) and control.
+// validation curves) and control. Writes the reference code's files into <folder>/reference.
 Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder);
 
 std::string addition_table(const Json& results);  // for people

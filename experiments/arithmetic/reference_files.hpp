@@ -18,5 +18,7 @@ namespace experiments {
 
 // `results` are those of the stage; `folder` is made. Throw std::runtime_error naming the file that cannot be written.
 void write_reference_accuracies(const std::filesystem::path& folder, const Json& results);  // of single_task
+void write_reference_additions(const std::filesystem::path& folder, const Json& results);   // of task_addition
+void write_reference_negations(const std::filesystem::path& folder, const Json& results);   // of task_negation
 
 }  // namespace experiments

@@ -59,12 +59,16 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
   folder.begin(name, fingerprint, context.seed, context.pool.threads());
   Recipe evaluation = context.recipe;
   evaluation.finetune.train_images = 1;  // nothing is trained any more
+  Recipe of_control = evaluation;
+  if (inputs.control_validation_images.has_value())
+    of_control.finetune.validation_images = *inputs.control_validation_images;
   std::vector<TaskVectors> tasks;
   std::optional<TaskData> control;
   auto next = vectors.begin();
   for (const TaskSource& source : inputs.sources) {
-    TaskData data = load_task(source, evaluation, context.seed, context.pool);
-    if (source.name == inputs.control) {
+    const bool is_control = source.name == inputs.control;
+    TaskData data = load_task(source, is_control ? of_control : evaluation, context.seed, context.pool);
+    if (is_control) {
       control = std::move(data);
     } else {
       tasks.push_back({std::move(data), std::move(next->standard), std::move(next->linear)});

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ struct TaskVectorInputs {
   const std::vector<TaskSource>& sources;  // the tasks, and the control if there is one
   std::string control;                     // names one of them, or is "none"
   std::filesystem::path finetuned;         // folder with <mode>/<task>/finetuned.safetensors
+  std::optional<std::int64_t> control_validation_images = std::nullopt;  // the recipe's if not given
 };
 
 // Where the fine-tuned weights of a task lie below `finetuned`: <mode>/<task>.

@@ -1,10 +1,13 @@
 // The programs on task vectors, from the outside: one small run of `reproduce` gives the weights, each program's results
 // are checked against what must hold whatever the weights are.
+#include <algorithm>
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "experiments/arithmetic/negation.hpp"
 #include "experiments/arithmetic/single_task.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "tests/experiments/process.hpp"
@@ -79,6 +82,87 @@ BOOST_AUTO_TEST_CASE(single_task_agrees_with_task_addition) {
 BOOST_AUTO_TEST_CASE(nonlinear_advantage_is_relative_to_chance) {
   BOOST_CHECK_CLOSE_FRACTION(experiments::nonlinear_advantage(0.9, 0.5, 5), 0.5, 1e-12);
   BOOST_CHECK_CLOSE_FRACTION(experiments::nonlinear_advantage(0.25, 1.0, 4), -1.0, 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(task_negation_chooses_alpha_by_its_rule) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string run = command("task_negation", out) + "--tasks digits,signs --control objects";
+  const ProcessResult result = run_process(run);
+  require_success(result);
+  check_says(result, "control: objects");
+  const Json results = read_json(out + "/results.json");
+  BOOST_CHECK_EQUAL(results.at("control").at("validation_images").get<int>(), 96);  // twice the tasks' 48
+  const double pretrained = results.at("control").at("zero_shot_validation").get<double>();
+  const std::vector<double> alphas = results.at("alpha_grid").get<std::vector<double>>();
+  for (const char* mode : kModes) {
+    const Json& negation = results.at("negation").at(mode);
+    for (const std::string task : {"digits", "signs"}) {
+      const auto target = negation.at("validation").at(task).at("target").get<std::vector<double>>();
+      const auto control = negation.at("validation").at(task).at("control").get<std::vector<double>>();
+      BOOST_REQUIRE_EQUAL(target.size(), 21u);
+      BOOST_CHECK_EQUAL(control[0], pretrained);
+      const double alpha = negation.at("alpha").at(task).get<double>();
+      const auto chosen = static_cast<std::size_t>(std::ranges::find(alphas, alpha) - alphas.begin());
+      BOOST_REQUIRE_LT(chosen, alphas.size());
+      BOOST_CHECK_GE(control[chosen], 0.95 * pretrained);
+      for (std::size_t i = 0; i < alphas.size(); ++i) {
+        if (control[i] >= 0.95 * pretrained) BOOST_CHECK_GE(target[i], target[chosen]);
+      }
+    }
+  }
+  // At alpha 0 all three are the pre-trained model.
+  const auto at_zero = [&](const char* mode) {
+    return results.at("negation").at(mode).at("validation").at("signs").at("target")[0];
+  };
+  BOOST_CHECK_EQUAL(at_zero("standard"), at_zero("posthoc"));
+  BOOST_CHECK_EQUAL(at_zero("standard"), at_zero("linear"));
+
+  const Json reference = read_json(out + "/reference/linear_negations.json").at("signs");
+  const Json& linear = results.at("negation").at("linear");
+  BOOST_CHECK_EQUAL(reference.at("test_control"), linear.at("control").at("signs"));
+  BOOST_CHECK_EQUAL(reference.at("val").at("0.15000000000000002").at("signsVal:top1"),
+                    linear.at("validation").at("signs").at("target")[3]);
+  BOOST_CHECK(reference.at("val").at("1.0").contains("objectsVal:top1"));
+  check_says(run_process(run), "task negation: already done");
+
+  const ProcessResult without = run_process(command("task_negation", out) + "--tasks digits --control none");
+  BOOST_CHECK_EQUAL(without.status, 1);
+  check_says(without, "[task_negation] needs a control task");
+  const ProcessResult same = run_process(command("task_negation", out) + "--tasks digits --control digits");
+  BOOST_CHECK_EQUAL(same.status, 1);
+  check_says(same, "is the control as well");
+}
+
+BOOST_AUTO_TEST_CASE(alpha_of_negation_is_the_first_least_target_that_keeps_the_control) {
+  const std::vector<double> alphas{0.0, 0.25, 0.5, 0.75, 1.0};
+  const std::vector<double> target{0.9, 0.6, 0.4, 0.4, 0.1};
+  const auto choose = [&](const std::vector<double>& control) {
+    return experiments::choose_negation_alpha(alphas, target, control, 0.95);
+  };
+  BOOST_CHECK_EQUAL(choose({1.0, 1.0, 0.95, 0.96, 0.94}).alpha, 0.5);
+  BOOST_CHECK_EQUAL(choose({1.0, 0.9, 0.9, 0.9, 0.95}).alpha, 1.0);  // the control may recover
+  BOOST_CHECK(choose({1.0, 0.9, 0.9, 0.9, 0.95}).found);
+  BOOST_CHECK_EQUAL(choose({1.0, 0.9, 0.9, 0.9, 0.9}).alpha, 0.0);
+  BOOST_CHECK(!choose({1.0, 0.9, 0.9, 0.9, 0.9}).found);
+}
+
+BOOST_AUTO_TEST_CASE(task_addition_writes_the_reference_files) {
+  const Json results = read_json(finished_run() + "/task_addition/results.json");
+  for (const std::string mode : {"standard", "linear"}) {
+    const Json reference = read_json(finished_run() + "/task_addition/reference/" +
+                                     (mode == "linear" ? "linear_additions.json" : "additions.json"));
+    const Json& addition = results.at("addition").at(mode);
+    BOOST_CHECK_EQUAL(reference.at("test").at("avg_top1"), addition.at("absolute"));
+    BOOST_CHECK_EQUAL(reference.at("test").at("avg_normalized_top1"), addition.at("normalised"));
+    BOOST_CHECK_EQUAL(reference.at("test").at("signs:top1"), addition.at("per_task").at("signs"));
+    BOOST_CHECK_EQUAL(reference.at("val").size(), 21u);
+    const Json& third = reference.at("val").at("0.15000000000000002");
+    BOOST_CHECK_EQUAL(third.at("avg_normalized_top1"), addition.at("validation_curve")[3]);
+    BOOST_CHECK_CLOSE_FRACTION(third.at("digitsVal:normalized_top1").get<double>() *
+                                   results.at("single_task_validation").at(mode).at("digits").get<double>(),
+                               third.at("digitsVal:top1").get<double>(), 1e-12);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
