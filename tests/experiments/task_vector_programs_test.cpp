@@ -7,8 +7,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "experiments/arithmetic/disentanglement.hpp"
+#include "experiments/arithmetic/features.hpp"
 #include "experiments/arithmetic/negation.hpp"
 #include "experiments/arithmetic/single_task.hpp"
+#include "experiments/common/finetuning.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "tests/experiments/process.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -163,6 +166,94 @@ BOOST_AUTO_TEST_CASE(task_addition_writes_the_reference_files) {
                                    results.at("single_task_validation").at(mode).at("digits").get<double>(),
                                third.at("digitsVal:top1").get<double>(), 1e-12);
   }
+}
+
+BOOST_AUTO_TEST_CASE(disentanglement_counts_the_predictions_that_change) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string run =
+      command("disentanglement", out) + "--tasks digits,signs --grid-points 5 --grid-range 40 --grid-images 24";
+  const ProcessResult result = run_process(run);
+  require_success(result);
+  check_says(result, "digits (alpha1, to the right) and signs (alpha2, upwards)");
+  const Json results = read_json(out + "/results.json");
+  BOOST_CHECK(results.at("alphas") == Json({-40.0, -20.0, 0.0, 20.0, 40.0}));
+  BOOST_REQUIRE_EQUAL(results.at("pairs").size(), 1u);
+  const Json& modes = results.at("pairs")[0].at("modes");
+  for (const char* mode : kModes) {
+    const Json& maps = modes.at(mode);
+    for (std::size_t i = 0; i < 5; ++i) {
+      BOOST_CHECK_EQUAL(maps.at("disagreement")[0][i][2].get<double>(), 0.0);  // alpha2 = 0
+      BOOST_CHECK_EQUAL(maps.at("disagreement")[1][2][i].get<double>(), 0.0);  // alpha1 = 0
+      for (std::size_t j = 0; j < 5; ++j) {
+        const double sum =
+            maps.at("disagreement")[0][i][j].get<double>() + maps.at("disagreement")[1][i][j].get<double>();
+        BOOST_CHECK_EQUAL(maps.at("xi_sum")[i][j].get<double>(), sum);
+        BOOST_CHECK_EQUAL(maps.at("xi_mean")[i][j].get<double>(), sum / 2.0);
+      }
+    }
+    BOOST_CHECK(maps.at("summary").at("at_one").is_null());                          // (1, 1) is not on this grid
+    BOOST_CHECK_EQUAL(maps.at("summary").at("mean_search_box").get<double>(), 0.0);  // of the point (0, 0) alone
+    BOOST_CHECK_GT(maps.at("summary").at("mean_map").get<double>(), 0.0);
+  }
+
+  // Once more by hand at alpha = (40, -20), on the images of signs.
+  engine::ShardPool pool(2);
+  const experiments::Pretrained pretrained =
+      experiments::load_pretrained(finished_run() + "/pretrain/pretrained.safetensors");
+  const auto tau = [&](experiments::Mode mode, const std::string& task) {
+    return experiments::load_task_vector(finished_run() + "/finetune/" + std::string(experiments::to_string(mode)) +
+                                             "/" + task + "/finetuned.safetensors",
+                                         pretrained, task, mode);
+  };
+  experiments::Recipe recipe = experiments::preset("smoke");
+  recipe.finetune.test_images = 24;
+  const experiments::TaskData signs = load_task(experiments::find_source("signs", {}), recipe, 0, pool);
+  const models::ZeroShotHead head = zero_shot_head(pretrained, signs.text);
+  const nn::Shards shards{pool, recipe.shard_size};
+  const auto share_that_differs = [](const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
+    int count = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) count += a[i] != b[i] ? 1 : 0;
+    return count / static_cast<double>(a.size());
+  };
+  const nn::Model f = pretrained.vit.model();
+  const auto standard = [&](const nn::ParamTree& theta) {
+    return head.predict(experiments::features(f, theta, *signs.test, shards).values);
+  };
+  const nn::ParamTree digits_part = 40.0 * tau(experiments::Mode::standard, "digits");
+  const nn::ParamTree signs_part = -20.0 * tau(experiments::Mode::standard, "signs");
+  // The sum may be rounded in another order, which can turn one prediction in 24.
+  BOOST_CHECK_SMALL(modes.at("standard").at("disagreement")[1][4][1].get<double>() -
+                        share_that_differs(standard(pretrained.theta0 + signs_part),
+                                           standard(pretrained.theta0 + signs_part + digits_part)),
+                    1.5 / 24);
+  const nn::ParamTree alone = -20.0 * tau(experiments::Mode::linear, "signs");
+  const std::vector<nn::ParamTree> directions{alone, alone + 40.0 * tau(experiments::Mode::linear, "digits")};
+  const experiments::TangentFeatures tangent =
+      experiments::tangent_features(nn::TangentModel(f, pretrained.theta0), *signs.test, directions, shards);
+  BOOST_CHECK_SMALL(
+      modes.at("linear").at("disagreement")[1][4][1].get<double>() -
+          share_that_differs(head.predict(tangent.at(1.0, 0).values), head.predict(tangent.at(1.0, 1).values)),
+      1.5 / 24);
+  check_says(run_process(run), "disentanglement: already done");
+
+  const auto refuses = [&](const std::string& pairs, const std::string& message) {
+    const ProcessResult refused =
+        run_process(command("disentanglement", out) + "--tasks digits,signs --pairs " + pairs);
+    BOOST_CHECK_EQUAL(refused.status, 1);
+    check_says(refused, message);
+  };
+  refuses("digits-signs", "'digits-signs' is not a pair of tasks such as digits:signs");
+  refuses("digits:letters", "'letters' is not one of the tasks");
+  refuses("signs:signs", "a pair is of two different tasks");
+}
+
+BOOST_AUTO_TEST_CASE(tasks_are_paired_with_those_half_the_list_further) {
+  const auto pairs = experiments::default_pairs(experiments::find_sources({}, "none", {}));
+  BOOST_REQUIRE_EQUAL(pairs.size(), 4u);
+  BOOST_CHECK(pairs[0] == experiments::TaskPair("digits", "land_use"));
+  BOOST_CHECK(pairs[3] == experiments::TaskPair("textures", "gauges"));
+  BOOST_CHECK_EQUAL(experiments::default_pairs(experiments::find_sources({"digits"}, "none", {})).size(), 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
