@@ -9,6 +9,7 @@
 
 #include "experiments/arithmetic/disentanglement.hpp"
 #include "experiments/arithmetic/features.hpp"
+#include "experiments/arithmetic/linearization_error.hpp"
 #include "experiments/arithmetic/negation.hpp"
 #include "experiments/arithmetic/single_task.hpp"
 #include "experiments/common/finetuning.hpp"
@@ -254,6 +255,57 @@ BOOST_AUTO_TEST_CASE(tasks_are_paired_with_those_half_the_list_further) {
   BOOST_CHECK(pairs[0] == experiments::TaskPair("digits", "land_use"));
   BOOST_CHECK(pairs[3] == experiments::TaskPair("textures", "gauges"));
   BOOST_CHECK_EQUAL(experiments::default_pairs(experiments::find_sources({"digits"}, "none", {})).size(), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(linearisation_error_begins_with_slope_two) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string run = command("linearization_error", out) + "--tasks digits,signs --error-images 4";
+  const ProcessResult result = run_process(run);
+  require_success(result);
+  check_says(result, "attention 0");
+  const Json results = read_json(out + "/results.json");
+  BOOST_CHECK(results.at("groups") == Json({"all", "embedding", "attention 0", "mlp 0", "output"}));
+  BOOST_CHECK(results.at("images").at("signs") == 4);
+  const std::size_t count = results.at("alphas").size();
+  for (const std::string mode : {"standard", "linear"}) {
+    for (const std::string task : {"digits", "signs"}) {
+      for (const auto& [group, curve] : results.at("curves").at(mode).at(task).items()) {
+        const auto error = curve.at("error").get<std::vector<double>>();
+        BOOST_REQUIRE_EQUAL(error.size(), count);
+        BOOST_CHECK(std::ranges::is_sorted(error));
+        BOOST_CHECK_SMALL(curve.at("slope").get<double>() - 2.0,
+                          0.1);  // the third-order term is of relative size alpha
+        BOOST_CHECK_GT(curve.at("relative")[count - 1].get<double>(), 0.0);
+      }
+    }
+  }
+  check_says(run_process(run), "linearization error: already done");
+}
+
+BOOST_AUTO_TEST_CASE(parameter_groups_cover_each_parameter_once) {
+  const models::Vit vit(experiments::preset("smoke").vit);
+  const nn::ParamTree ones = [&] {
+    nn::ParamTree tree(vit.layout());
+    engine::MutableTensor values = tree.writable();
+    std::fill_n(values.data<float>(), vit.layout()->numel(), 1.0F);
+    return tree;
+  }();
+  nn::ParamTree sum(vit.layout());
+  const std::vector<experiments::ParameterGroup> groups = experiments::parameter_groups(vit.config());
+  BOOST_CHECK_EQUAL(groups.front().name, "all");
+  BOOST_CHECK_EQUAL(nn::norm(experiments::part_of(ones, groups.front()) - ones), 0.0);
+  for (std::size_t i = 1; i < groups.size(); ++i) {
+    const nn::ParamTree part = experiments::part_of(ones, groups[i]);
+    BOOST_CHECK_GT(nn::norm(part), 0.0);
+    sum.axpy(1.0, part);
+  }
+  BOOST_CHECK_EQUAL(nn::norm(sum - ones), 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(slope_on_log_axes_is_the_exponent) {
+  BOOST_CHECK_CLOSE_FRACTION(experiments::log_slope({1.0, 2.0, 4.0}, {3.0, 12.0, 48.0}), 2.0, 1e-12);
+  BOOST_CHECK_CLOSE_FRACTION(experiments::log_slope({1.0, 10.0}, {5.0, 0.5}), -1.0, 1e-12);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
