@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "experiments/arithmetic/addition_stage.hpp"
+#include "experiments/arithmetic/addition.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/program.hpp"
 #include "experiments/common/progress.hpp"
@@ -40,7 +40,8 @@ Json reproduce(const Context& context, const std::vector<TaskSource>& sources, c
     }
   }
 
-  Json addition = addition_stage(context, pretrained, sources, control, finetuned, RunFolder(folder / "task_addition"));
+  Json addition =
+      task_addition(context, {pretrained, sources, control, finetuned}, RunFolder(folder / "task_addition"));
   seconds["task_addition"] = addition.at("seconds");
   addition.erase("seconds");
   return {{"seconds", std::move(seconds)}, {"task_addition", std::move(addition)}};

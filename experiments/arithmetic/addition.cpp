@@ -1,18 +1,18 @@
 #include "experiments/arithmetic/addition.hpp"
 
-#include <array>
-#include <cstdio>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "experiments/arithmetic/features.hpp"
+#include "experiments/arithmetic/reference_files.hpp"
+#include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
+#include "experiments/common/text_table.hpp"
 
 namespace experiments {
 namespace {
-
-constexpr std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
 
 // What one mode scores on one task: its fine-tuned model alone, and the sum of all task vectors at a given α.
 struct TaskScores {
@@ -25,26 +25,21 @@ struct TaskScores {
 struct ModeResult {
   double alpha;
   std::vector<double> per_task;
-  std::vector<double> curve;  // normalised validation accuracy at each α of the grid
+  std::vector<double> curve;                    // normalised validation accuracy at each α of the grid
+  std::vector<std::vector<double>> validation;  // of each task, its accuracy there
 };
 
-double mean(const std::vector<double>& values) {
-  double total = 0.0;
-  for (const double value : values) total += value;
-  return total / static_cast<double>(values.size());
-}
-
-// accuracy / reference; a single-task model that gets nothing right has no normalised accuracy, and counts 0.
-double ratio(double accuracy, double reference) { return reference > 0.0 ? accuracy / reference : 0.0; }
-
 ModeResult choose_alpha(const std::vector<TaskScores>& tasks, Progress& progress, std::int64_t& done) {
-  ModeResult result{0.0, {}, {}};
+  ModeResult result{0.0, {}, {}, std::vector<std::vector<double>>(tasks.size())};
   double best = -1.0;
   for (const double alpha : alpha_grid()) {
     if (interrupt_requested())
       throw Interrupted("stopped while choosing alpha; the same command starts this stage again.");
     std::vector<double> ratios;
-    for (const TaskScores& task : tasks) ratios.push_back(ratio(task.validation(alpha), task.single_validation));
+    for (std::size_t t = 0; t < tasks.size(); ++t) {
+      result.validation[t].push_back(tasks[t].validation(alpha));
+      ratios.push_back(ratio(result.validation[t].back(), tasks[t].single_validation));
+    }
     result.curve.push_back(mean(ratios));
     if (result.curve.back() > best) {
       best = result.curve.back();
@@ -122,7 +117,8 @@ class Addition {
          [this, t](double alpha) { return standard_accuracy(t, *tasks_[t].task.test, alpha); }});
   }
 
-  Json by_task(const std::vector<double>& values) const {
+  template <class T>
+  Json by_task(const std::vector<T>& values) const {
     Json map = Json::object();
     for (std::size_t t = 0; t < tasks_.size(); ++t) map[tasks_[t].task.name] = values[t];
     return map;
@@ -135,19 +131,25 @@ class Addition {
     Json json{{"tasks", names}, {"zero_shot", by_task(zero_shot)}};
     for (const char* mode : kModes) {
       std::vector<double> single;
-      for (const TaskScores& task : scores.at(mode)) single.push_back(task.single_test);
+      std::vector<double> single_validation;
+      for (const TaskScores& task : scores.at(mode)) {
+        single.push_back(task.single_test);
+        single_validation.push_back(task.single_validation);
+      }
       const ModeResult& result = results.at(mode);
       std::vector<double> ratios;
       for (std::size_t t = 0; t < single.size(); ++t) ratios.push_back(ratio(result.per_task[t], single[t]));
       const double gap = mean(single) - mean(zero_shot);
       json["single_task"][mode] = by_task(single);
+      json["single_task_validation"][mode] = by_task(single_validation);
       json["addition"][mode] = {
           {"alpha", result.alpha},
           {"absolute", mean(result.per_task)},
           {"normalised", mean(ratios)},
           {"gap_closed", gap > 0.0 ? Json((mean(result.per_task) - mean(zero_shot)) / gap) : Json(nullptr)},
           {"per_task", by_task(result.per_task)},
-          {"validation_curve", result.curve}};
+          {"validation_curve", result.curve},
+          {"validation_per_task", by_task(result.validation)}};
     }
     json["alpha_grid"] = alpha_grid();
     return json;
@@ -176,53 +178,28 @@ class Addition {
   std::vector<models::ZeroShotHead> heads_;
 };
 
-std::string row(const std::string& name, const std::vector<std::string>& cells) {
-  char text[64];
-  std::snprintf(text, sizeof(text), "%-14s", name.c_str());
-  std::string line = text;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    std::snprintf(text, sizeof(text), "%s%9s", i == 1 || i == 4 ? "  |" : "", cells[i].c_str());
-    line += text;
-  }
-  return line + "\n";
-}
-
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.1f", 100.0 * share);
-  return text;
-}
-
-double average(const Json& map) {
-  std::vector<double> values;
-  for (const auto& [name, value] : map.items()) values.push_back(value.get<double>());
-  return mean(values);
-}
-
 }  // namespace
 
-std::vector<double> alpha_grid() {
-  std::vector<double> grid;
-  for (int i = 0; i <= 20; ++i) grid.push_back(i / 20.0);
-  return grid;
-}
-
-Json task_addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks,
-                   const TaskData* control) {
-  return Addition(context, pretrained, tasks).run(pretrained, control);
+Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
+  return task_vector_stage("task_addition", context, inputs, Json::object(), folder,
+                           [&](const std::vector<TaskVectors>& tasks, const TaskData* control) {
+                             Json results = Addition(context, inputs.pretrained, tasks).run(inputs.pretrained, control);
+                             write_reference_additions(folder / "reference", results);
+                             return results;
+                           });
 }
 
 std::string addition_table(const Json& results) {
   const Json& single = results.at("single_task");
   const Json& addition = results.at("addition");
-  std::string table = "Test accuracy in percent\n";
-  table += row("", {"", "single", "task", "", "all tasks", "added", ""});
-  table += row("task", {"zero-shot", "standard", "posthoc", "linear", "standard", "posthoc", "linear"});
+  TextTable table({1, 4});
+  table.row("", {"", "single", "task", "", "all tasks", "added", ""});
+  table.row("task", {"zero-shot", "standard", "posthoc", "linear", "standard", "posthoc", "linear"});
   const auto accuracies = [&](const std::string& name, const auto& of) {
     std::vector<std::string> cells{percent(of(results.at("zero_shot")))};
     for (const char* mode : kModes) cells.push_back(percent(of(single.at(mode))));
     for (const char* mode : kModes) cells.push_back(percent(of(addition.at(mode).at("per_task"))));
-    table += row(name, cells);
+    table.row(name, cells);
   };
   for (const Json& name : results.at("tasks")) {
     const std::string task = name.get<std::string>();
@@ -232,24 +209,20 @@ std::string addition_table(const Json& results) {
   const auto summary = [&](const std::string& name, const auto& cell) {
     std::vector<std::string> cells{"", "", "", ""};
     for (const char* mode : kModes) cells.push_back(cell(addition.at(mode)));
-    table += row(name, cells);
+    table.row(name, cells);
   };
   summary("normalised", [](const Json& mode) { return percent(mode.at("normalised").get<double>()); });
   summary("gap closed", [](const Json& mode) {
     return mode.at("gap_closed").is_null() ? std::string("-") : percent(mode.at("gap_closed").get<double>());
   });
-  summary("alpha", [](const Json& mode) {
-    char text[32];
-    std::snprintf(text, sizeof(text), "%.2f", mode.at("alpha").get<double>());
-    return std::string(text);
-  });
+  summary("alpha", [](const Json& mode) { return decimals(mode.at("alpha").get<double>(), 2); });
   if (results.contains("control")) {
     const Json& control = results.at("control");
     std::vector<std::string> cells{percent(control.at("zero_shot").get<double>()), "", "", ""};
     for (const char* mode : kModes) cells.push_back(percent(control.at(mode).get<double>()));
-    table += row("(" + control.at("task").get<std::string>() + ")", cells);
+    table.row("(" + control.at("task").get<std::string>() + ")", cells);
   }
-  return table +
+  return "Test accuracy in percent\n" + table.text() +
          "normalised: mean of accuracy / single-task accuracy of the same mode;  gap closed: (added - zero-shot) / "
          "(single - zero-shot)\n"
          "one alpha for all tasks, chosen on validation images;  last row: the control task, never fine-tuned on\n";

@@ -10,27 +10,15 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "experiments/arithmetic/features.hpp"
-#include "experiments/common/pretraining.hpp"
-#include "experiments/common/tasks.hpp"
+#include "experiments/arithmetic/task_vectors.hpp"
 
 namespace experiments {
 
-struct TaskVectors {
-  TaskData task;
-  nn::ParamTree standard;
-  nn::ParamTree linear;
-};
-
-// Returns tasks, zero_shot, single_task, addition (alpha, absolute, normalised, gap_closed, per_task, validation curve)
-// and control.
-Json task_addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks,
-                   const TaskData* control);
+// The stage. Returns tasks, zero_shot, single_task, addition (alpha, absolute, normalised, gap_closed, per_task,
+// validation curves) and control. Writes the reference code's files into <folder>/reference.
+Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder);
 
 std::string addition_table(const Json& results);  // for people
-
-std::vector<double> alpha_grid();  // 0, 0.05, ..., 1
 
 }  // namespace experiments

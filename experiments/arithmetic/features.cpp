@@ -1,5 +1,7 @@
 #include "experiments/arithmetic/features.hpp"
 
+#include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "datasets/loader.hpp"
@@ -27,7 +29,8 @@ Features features(const nn::Model& f, const nn::ParamTree& theta, const datasets
   std::vector<std::optional<Tensor>> parts(static_cast<std::size_t>(count));
   shards.pool.run(count, [&](std::int64_t shard) {
     const auto [begin, end] = engine::shard_range(shard, images.size(), shards.size);
-    parts[static_cast<std::size_t>(shard)] = f(params, datasets::load_range(images, begin, end).images).tensor();
+    parts[static_cast<std::size_t>(shard)] =
+        f(params, datasets::load_range(images, begin, end).images.to(theta.dtype())).tensor();
   });
   Vars rows;
   for (const std::optional<Tensor>& part : parts) rows.emplace_back(part.value());
@@ -40,7 +43,8 @@ TangentFeatures tangent_features(const nn::TangentModel& f, const datasets::Data
   std::vector<std::optional<nn::StreamOutput>> parts(static_cast<std::size_t>(count));
   shards.pool.run(count, [&](std::int64_t shard) {
     const auto [begin, end] = engine::shard_range(shard, images.size(), shards.size);
-    parts[static_cast<std::size_t>(shard)] = f.stream(datasets::load_range(images, begin, end).images, directions);
+    parts[static_cast<std::size_t>(shard)] =
+        f.stream(datasets::load_range(images, begin, end).images.to(f.theta0().dtype()), directions);
   });
   Vars primals;
   for (const auto& part : parts) primals.emplace_back(part->primal);
@@ -53,8 +57,18 @@ TangentFeatures tangent_features(const nn::TangentModel& f, const datasets::Data
   return result;
 }
 
-Features TangentFeatures::at(double alpha, std::size_t direction) const {
-  return {engine::add(primal, engine::scale(tangents[direction], alpha)).tensor(), labels};
+Features TangentFeatures::at(double alpha, std::size_t direction) const { return at({{alpha, direction}}); }
+
+Features TangentFeatures::at(std::initializer_list<Term> terms) const {
+  engine::Var sum = primal;
+  for (const Term& term : terms) sum = engine::add(sum, engine::scale(tangents[term.direction], term.alpha));
+  return {sum.tensor(), labels};
+}
+
+datasets::Subset first_images(const DatasetPtr& images, std::int64_t most) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(most, images->size())));
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  return {images, std::move(indices)};
 }
 
 double accuracy(const models::ZeroShotHead& head, const Features& features) {

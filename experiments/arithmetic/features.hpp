@@ -2,15 +2,19 @@
 //   features(α) = f0 + α · J τ,   and J of a sum of task vectors is the sum of their J
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <vector>
 
 #include "datasets/dataset.hpp"
+#include "datasets/subset.hpp"
+#include "experiments/common/tasks.hpp"
 #include "models/zero_shot_head.hpp"
 #include "nn/steps.hpp"
 
 namespace experiments {
 
+// Computed in the parameters' element type.
 struct Features {
   engine::Tensor values;  // [N, E]
   engine::Tensor labels;  // [N] i64
@@ -23,10 +27,18 @@ struct TangentFeatures {
   std::vector<engine::Tensor> tangents;                    // J τ_k, [N, E] each
   engine::Tensor labels;                                   // [N] i64
   Features at(double alpha, std::size_t direction) const;  // f0 + α J τ_k
+  struct Term {
+    double alpha;
+    std::size_t direction;
+  };
+  Features at(std::initializer_list<Term> terms) const;  // f0 + Σ α J τ_k, in their order
 };
 // One pass: each image's tangents share one primal, 1 + 2k units.
 TangentFeatures tangent_features(const nn::TangentModel& f, const datasets::Dataset& images,
                                  std::span<const nn::ParamTree> directions, const nn::Shards& shards);
+
+// The first `most` images, or all if there are not as many.
+datasets::Subset first_images(const DatasetPtr& images, std::int64_t most);
 
 double accuracy(const models::ZeroShotHead& head, const Features& features);
 

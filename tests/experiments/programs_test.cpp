@@ -41,7 +41,8 @@ const std::string kSmallTasks = " --preset smoke --tasks digits,signs --control 
 BOOST_AUTO_TEST_SUITE(programs)
 
 BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
-  for (const std::string program : {"pretrain", "finetune", "task_addition", "reproduce"}) {
+  for (const std::string program : {"pretrain", "finetune", "single_task", "task_addition", "task_negation",
+                                    "disentanglement", "linearization_error", "reproduce"}) {
     const ProcessResult help = run_process("{bin}/" + program + " --help");
     BOOST_CHECK_EQUAL(help.status, 0);
     for (const std::string option : {"--seed", "--threads", "--out", "--data", "--preset", "--config", "--help"}) {

@@ -1,0 +1,32 @@
+#include "experiments/arithmetic/program.hpp"
+
+#include <cstdio>
+
+namespace experiments {
+
+void add_task_vector_options(CommandLine& line, TaskVectorOptions& options) {
+  add_common_options(line, options.common);
+  add_recipe_options(line, options.changes);
+  line.option("--tasks", options.tasks, "Tasks (default: the eight built-in ones)");
+  line.option("--pretrained", options.pretrained, "pretrained.safetensors of `pretrain`").required();
+  line.option("--finetuned", options.finetuned,
+              "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, mode standard and linear")
+      .required();
+}
+
+int run_task_vector_program(CommandLine& line, int argc, char** argv, const TaskVectorOptions& options,
+                            const TaskVectorStage& stage) {
+  return run_program(line, argc, argv, [&] {
+    const std::vector<TaskSource> sources = find_sources(options.tasks, options.control, options.common.data);
+    const RunFolder folder(options.common.out);
+    engine::ShardPool pool(thread_count(options.common));
+    const Pretrained pretrained = load_pretrained(options.pretrained);
+    Recipe recipe = chosen_recipe(options.common, options.changes);
+    recipe.vit = pretrained.vit.config();
+    const std::string table =
+        stage({recipe, options.common.seed, pool}, {pretrained, sources, options.control, options.finetuned}, folder);
+    std::printf("%s", table.c_str());
+  });
+}
+
+}  // namespace experiments

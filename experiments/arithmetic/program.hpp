@@ -1,0 +1,32 @@
+// What the programs on task vectors share: their options, and the way from those to a stage.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "experiments/arithmetic/task_vectors.hpp"
+#include "experiments/common/program.hpp"
+
+namespace experiments {
+
+struct TaskVectorOptions {
+  CommonOptions common;
+  RecipeOptions changes;
+  std::vector<std::string> tasks;
+  std::string control = "none";
+  std::filesystem::path pretrained;
+  std::filesystem::path finetuned;
+};
+
+// Adds the common options, the recipe's, --tasks, --pretrained and --finetuned; a program with a control task adds
+// --control itself.
+void add_task_vector_options(CommandLine& line, TaskVectorOptions& options);
+
+// `stage` computes or finds its results and returns the table to print.
+using TaskVectorStage = std::function<std::string(const Context&, const TaskVectorInputs&, const RunFolder&)>;
+int run_task_vector_program(CommandLine& line, int argc, char** argv, const TaskVectorOptions& options,
+                            const TaskVectorStage& stage);
+
+}  // namespace experiments

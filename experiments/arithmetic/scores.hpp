@@ -1,0 +1,27 @@
+// What the experiments on task vectors share when they count: the three models a task vector makes, averages over
+// tasks, and the α that is searched.
+//
+//   standard   f(x; θ0 + α τ),              τ fine-tuned in weight space
+//   posthoc    f(x; θ0) + α J(x; θ0) τ,     the same τ
+//   linear     f(x; θ0) + α J(x; θ0) τ,     τ fine-tuned in the tangent space
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "experiments/common/recipe.hpp"
+
+namespace experiments {
+
+inline constexpr std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
+
+double mean(std::span<const double> values);
+double average(const Json& map);  // of the numbers in an object
+
+// accuracy / reference; a single-task model that gets nothing right has no normalised accuracy, and counts 0.
+double ratio(double accuracy, double reference);
+
+std::vector<double> alpha_grid();  // 0, 0.05, ..., 1
+
+}  // namespace experiments

@@ -1,0 +1,85 @@
+#include "experiments/arithmetic/task_vectors.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "experiments/common/finetuning.hpp"
+#include "experiments/common/progress.hpp"
+#include "nn/checkpoint.hpp"
+
+namespace experiments {
+namespace {
+
+struct Vectors {
+  nn::ParamTree standard;
+  nn::ParamTree linear;
+};
+
+Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task) {
+  const auto vector_of = [&](Mode mode) {
+    return load_task_vector(finetuned_folder(inputs.finetuned, to_string(mode), task) / "finetuned.safetensors",
+                            inputs.pretrained, task, mode);
+  };
+  return {vector_of(Mode::standard), vector_of(Mode::linear)};
+}
+
+}  // namespace
+
+std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
+                                       const std::string& task) {
+  return finetuned / mode / task;
+}
+
+Json task_vector_stage(const std::string& name, const Context& context, const TaskVectorInputs& inputs,
+                       const Json& settings, const RunFolder& folder, const TaskVectorExperiment& compute) {
+  Json fingerprint{{"stage", name},
+                   {"seed", context.seed},
+                   {"pretrained", inputs.pretrained.identity()},
+                   {"finetune", to_json(context.recipe.finetune)},
+                   {"arithmetic", arithmetic(context.recipe)},
+                   {"control", inputs.control},
+                   {"settings", settings},
+                   {"task_vectors", Json::object()}};
+  std::vector<Vectors> vectors;
+  for (const TaskSource& source : inputs.sources) {
+    fingerprint["content"][source.name] = source.content;
+    if (source.name == inputs.control) continue;
+    vectors.push_back(load_vectors(inputs, source.name));
+    fingerprint["task_vectors"][source.name] = {nn::checksum(vectors.back().standard),
+                                                nn::checksum(vectors.back().linear)};
+  }
+  if (const auto results = folder.finished(fingerprint); results.has_value()) {
+    std::string label = name;
+    std::ranges::replace(label, '_', ' ');
+    say(label + ": already done in " + folder.path().string());
+    return *results;
+  }
+  folder.begin(name, fingerprint, context.seed, context.pool.threads());
+  Recipe evaluation = context.recipe;
+  evaluation.finetune.train_images = 1;  // nothing is trained any more
+  Recipe of_control = evaluation;
+  if (inputs.control_validation_images.has_value())
+    of_control.finetune.validation_images = *inputs.control_validation_images;
+  std::vector<TaskVectors> tasks;
+  std::optional<TaskData> control;
+  auto next = vectors.begin();
+  for (const TaskSource& source : inputs.sources) {
+    const bool is_control = source.name == inputs.control;
+    TaskData data = load_task(source, is_control ? of_control : evaluation, context.seed, context.pool);
+    if (is_control) {
+      control = std::move(data);
+    } else {
+      tasks.push_back({std::move(data), std::move(next->standard), std::move(next->linear)});
+      ++next;
+    }
+  }
+  const auto start = std::chrono::steady_clock::now();
+  Json results = compute(tasks, control.has_value() ? &*control : nullptr);
+  results["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  folder.finish(results);
+  return results;
+}
+
+}  // namespace experiments

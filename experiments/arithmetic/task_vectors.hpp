@@ -1,0 +1,44 @@
+// The task vectors of fine-tuned models, read from files, and the frame of every stage that computes something from
+// them: it is skipped when its results are there.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/common/pretraining.hpp"
+#include "experiments/common/run_folder.hpp"
+#include "experiments/common/tasks.hpp"
+
+namespace experiments {
+
+struct TaskVectors {
+  TaskData task;
+  nn::ParamTree standard;
+  nn::ParamTree linear;
+};
+
+struct TaskVectorInputs {
+  const Pretrained& pretrained;
+  const std::vector<TaskSource>& sources;  // the tasks, and the control if there is one
+  std::string control;                     // names one of them, or is "none"
+  std::filesystem::path finetuned;         // folder with <mode>/<task>/finetuned.safetensors
+  std::optional<std::int64_t> control_validation_images = std::nullopt;  // the recipe's if not given
+};
+
+// Where the fine-tuned weights of a task lie below `finetuned`: <mode>/<task>.
+std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
+                                       const std::string& task);
+
+// Runs `compute` on the task vectors and images and leaves what it returns, and its seconds, in the folder's
+// results.json; or returns what an earlier run left there. `settings` are the stage's own options, if it has any; `control`
+// is null if there is none. Throws std::runtime_error naming the file if a task vector is missing or belongs to other
+// weights.
+using TaskVectorExperiment = std::function<Json(const std::vector<TaskVectors>& tasks, const TaskData* control)>;
+Json task_vector_stage(const std::string& name, const Context& context, const TaskVectorInputs& inputs,
+                       const Json& settings, const RunFolder& folder, const TaskVectorExperiment& compute);
+
+}  // namespace experiments

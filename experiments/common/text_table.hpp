@@ -1,0 +1,25 @@
+// A table for people: a name, then right-aligned cells, with bars between groups of columns.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace experiments {
+
+class TextTable {
+ public:
+  // A bar stands before each of the columns `bars_before`, the first cell's number being 0.
+  explicit TextTable(std::vector<std::size_t> bars_before = {}) : bars_before_(std::move(bars_before)) {}
+  void row(const std::string& name, const std::vector<std::string>& cells);
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::vector<std::size_t> bars_before_;
+  std::string text_;
+};
+
+std::string decimals(double value, int digits);
+std::string percent(double share);  // 0.1234 -> "12.3"
+
+}  // namespace experiments

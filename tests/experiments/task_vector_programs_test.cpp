@@ -1,0 +1,311 @@
+// The programs on task vectors, from the outside: one small run of `reproduce` gives the weights, each program's results
+// are checked against what must hold whatever the weights are.
+#include <algorithm>
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "experiments/arithmetic/disentanglement.hpp"
+#include "experiments/arithmetic/features.hpp"
+#include "experiments/arithmetic/linearization_error.hpp"
+#include "experiments/arithmetic/negation.hpp"
+#include "experiments/arithmetic/single_task.hpp"
+#include "experiments/common/finetuning.hpp"
+#include "experiments/common/run_folder.hpp"
+#include "tests/experiments/process.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+using experiments::Json;
+using experiments::read_json;
+using tests::ProcessResult;
+using tests::run_process;
+using tests::TemporaryDirectory;
+
+namespace {
+
+const std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
+
+// Weights of two tasks and of a control, made once.
+const std::string& finished_run() {
+  static const TemporaryDirectory folder;
+  static const std::string path = [] {
+    const std::string out = folder.path().string();
+    const ProcessResult run =
+        run_process("{bin}/reproduce --preset smoke --tasks digits,signs --control objects --out " + out);
+    BOOST_REQUIRE_MESSAGE(run.status == 0, run.output);
+    return out;
+  }();
+  return path;
+}
+
+std::string command(const std::string& program, const std::string& out) {
+  const std::string& run = finished_run();
+  return "{bin}/" + program + " --preset smoke --pretrained " + run + "/pretrain/pretrained.safetensors --finetuned " +
+         run + "/finetune --out " + out + " ";
+}
+
+void require_success(const ProcessResult& result) { BOOST_REQUIRE_MESSAGE(result.status == 0, result.output); }
+
+void check_says(const ProcessResult& result, const std::string& part) {
+  BOOST_CHECK_MESSAGE(result.output.find(part) != std::string::npos, "'" << part << "' missing in:\n" << result.output);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(task_vector_programs)
+
+BOOST_AUTO_TEST_CASE(single_task_agrees_with_task_addition) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string run = command("single_task", out) + "--tasks digits,signs";
+  const ProcessResult result = run_process(run);
+  require_success(result);
+  check_says(result, "average");
+  const Json single = read_json(out + "/results.json");
+  const Json addition = read_json(finished_run() + "/task_addition/results.json");
+  BOOST_CHECK_EQUAL(single.at("zero_shot").dump(), addition.at("zero_shot").dump());
+  BOOST_CHECK_EQUAL(single.at("single_task").dump(), addition.at("single_task").dump());
+
+  // Digits has 10 classes.
+  const double standard = single.at("single_task").at("standard").at("digits").get<double>();
+  const double posthoc = single.at("single_task").at("posthoc").at("digits").get<double>();
+  BOOST_CHECK_CLOSE_FRACTION(1.0 + single.at("nonlinear_advantage").at("posthoc").at("digits").get<double>(),
+                             1.0 + (standard - posthoc) / 0.9, 1e-12);
+  BOOST_REQUIRE_EQUAL(single.at("points").size(), 2u);
+  BOOST_CHECK_EQUAL(single.at("points")[0].at("posthoc").get<double>(), posthoc);
+
+  const Json reference = read_json(out + "/reference/posthoc_ft_accuracies.json");
+  BOOST_CHECK_EQUAL(reference.size(), 4u);
+  BOOST_CHECK_EQUAL(reference.at("digits").get<double>(), posthoc);
+  BOOST_CHECK_EQUAL(reference.at("signsVal"), single.at("single_task_validation").at("posthoc").at("signs"));
+  check_says(run_process(run), "single task: already done");
+}
+
+BOOST_AUTO_TEST_CASE(nonlinear_advantage_is_relative_to_chance) {
+  BOOST_CHECK_CLOSE_FRACTION(experiments::nonlinear_advantage(0.9, 0.5, 5), 0.5, 1e-12);
+  BOOST_CHECK_CLOSE_FRACTION(experiments::nonlinear_advantage(0.25, 1.0, 4), -1.0, 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(task_negation_chooses_alpha_by_its_rule) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string run = command("task_negation", out) + "--tasks digits,signs --control objects";
+  const ProcessResult result = run_process(run);
+  require_success(result);
+  check_says(result, "control: objects");
+  const Json results = read_json(out + "/results.json");
+  BOOST_CHECK_EQUAL(results.at("control").at("validation_images").get<int>(), 96);  // twice the tasks' 48
+  const double pretrained = results.at("control").at("zero_shot_validation").get<double>();
+  const std::vector<double> alphas = results.at("alpha_grid").get<std::vector<double>>();
+  for (const char* mode : kModes) {
+    const Json& negation = results.at("negation").at(mode);
+    for (const std::string task : {"digits", "signs"}) {
+      const auto target = negation.at("validation").at(task).at("target").get<std::vector<double>>();
+      const auto control = negation.at("validation").at(task).at("control").get<std::vector<double>>();
+      BOOST_REQUIRE_EQUAL(target.size(), 21u);
+      BOOST_CHECK_EQUAL(control[0], pretrained);
+      const double alpha = negation.at("alpha").at(task).get<double>();
+      const auto chosen = static_cast<std::size_t>(std::ranges::find(alphas, alpha) - alphas.begin());
+      BOOST_REQUIRE_LT(chosen, alphas.size());
+      BOOST_CHECK_GE(control[chosen], 0.95 * pretrained);
+      for (std::size_t i = 0; i < alphas.size(); ++i) {
+        if (control[i] >= 0.95 * pretrained) BOOST_CHECK_GE(target[i], target[chosen]);
+      }
+    }
+  }
+  // At alpha 0 all three are the pre-trained model.
+  const auto at_zero = [&](const char* mode) {
+    return results.at("negation").at(mode).at("validation").at("signs").at("target")[0];
+  };
+  BOOST_CHECK_EQUAL(at_zero("standard"), at_zero("posthoc"));
+  BOOST_CHECK_EQUAL(at_zero("standard"), at_zero("linear"));
+
+  const Json reference = read_json(out + "/reference/linear_negations.json").at("signs");
+  const Json& linear = results.at("negation").at("linear");
+  BOOST_CHECK_EQUAL(reference.at("test_control"), linear.at("control").at("signs"));
+  BOOST_CHECK_EQUAL(reference.at("val").at("0.15000000000000002").at("signsVal:top1"),
+                    linear.at("validation").at("signs").at("target")[3]);
+  BOOST_CHECK(reference.at("val").at("1.0").contains("objectsVal:top1"));
+  check_says(run_process(run), "task negation: already done");
+
+  const ProcessResult without = run_process(command("task_negation", out) + "--tasks digits --control none");
+  BOOST_CHECK_EQUAL(without.status, 1);
+  check_says(without, "[task_negation] needs a control task");
+  const ProcessResult same = run_process(command("task_negation", out) + "--tasks digits --control digits");
+  BOOST_CHECK_EQUAL(same.status, 1);
+  check_says(same, "is the control as well");
+}
+
+BOOST_AUTO_TEST_CASE(alpha_of_negation_is_the_first_least_target_that_keeps_the_control) {
+  const std::vector<double> alphas{0.0, 0.25, 0.5, 0.75, 1.0};
+  const std::vector<double> target{0.9, 0.6, 0.4, 0.4, 0.1};
+  const auto choose = [&](const std::vector<double>& control) {
+    return experiments::choose_negation_alpha(alphas, target, control, 0.95);
+  };
+  BOOST_CHECK_EQUAL(choose({1.0, 1.0, 0.95, 0.96, 0.94}).alpha, 0.5);
+  BOOST_CHECK_EQUAL(choose({1.0, 0.9, 0.9, 0.9, 0.95}).alpha, 1.0);  // the control may recover
+  BOOST_CHECK(choose({1.0, 0.9, 0.9, 0.9, 0.95}).found);
+  BOOST_CHECK_EQUAL(choose({1.0, 0.9, 0.9, 0.9, 0.9}).alpha, 0.0);
+  BOOST_CHECK(!choose({1.0, 0.9, 0.9, 0.9, 0.9}).found);
+}
+
+BOOST_AUTO_TEST_CASE(task_addition_writes_the_reference_files) {
+  const Json results = read_json(finished_run() + "/task_addition/results.json");
+  for (const std::string mode : {"standard", "linear"}) {
+    const Json reference = read_json(finished_run() + "/task_addition/reference/" +
+                                     (mode == "linear" ? "linear_additions.json" : "additions.json"));
+    const Json& addition = results.at("addition").at(mode);
+    BOOST_CHECK_EQUAL(reference.at("test").at("avg_top1"), addition.at("absolute"));
+    BOOST_CHECK_EQUAL(reference.at("test").at("avg_normalized_top1"), addition.at("normalised"));
+    BOOST_CHECK_EQUAL(reference.at("test").at("signs:top1"), addition.at("per_task").at("signs"));
+    BOOST_CHECK_EQUAL(reference.at("val").size(), 21u);
+    const Json& third = reference.at("val").at("0.15000000000000002");
+    BOOST_CHECK_EQUAL(third.at("avg_normalized_top1"), addition.at("validation_curve")[3]);
+    BOOST_CHECK_CLOSE_FRACTION(third.at("digitsVal:normalized_top1").get<double>() *
+                                   results.at("single_task_validation").at(mode).at("digits").get<double>(),
+                               third.at("digitsVal:top1").get<double>(), 1e-12);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(disentanglement_counts_the_predictions_that_change) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string run =
+      command("disentanglement", out) + "--tasks digits,signs --grid-points 5 --grid-range 40 --grid-images 24";
+  const ProcessResult result = run_process(run);
+  require_success(result);
+  check_says(result, "digits (alpha1, to the right) and signs (alpha2, upwards)");
+  const Json results = read_json(out + "/results.json");
+  BOOST_CHECK(results.at("alphas") == Json({-40.0, -20.0, 0.0, 20.0, 40.0}));
+  BOOST_REQUIRE_EQUAL(results.at("pairs").size(), 1u);
+  const Json& modes = results.at("pairs")[0].at("modes");
+  for (const char* mode : kModes) {
+    const Json& maps = modes.at(mode);
+    for (std::size_t i = 0; i < 5; ++i) {
+      BOOST_CHECK_EQUAL(maps.at("disagreement")[0][i][2].get<double>(), 0.0);  // alpha2 = 0
+      BOOST_CHECK_EQUAL(maps.at("disagreement")[1][2][i].get<double>(), 0.0);  // alpha1 = 0
+      for (std::size_t j = 0; j < 5; ++j) {
+        const double sum =
+            maps.at("disagreement")[0][i][j].get<double>() + maps.at("disagreement")[1][i][j].get<double>();
+        BOOST_CHECK_EQUAL(maps.at("xi_sum")[i][j].get<double>(), sum);
+        BOOST_CHECK_EQUAL(maps.at("xi_mean")[i][j].get<double>(), sum / 2.0);
+      }
+    }
+    BOOST_CHECK(maps.at("summary").at("at_one").is_null());                          // (1, 1) is not on this grid
+    BOOST_CHECK_EQUAL(maps.at("summary").at("mean_search_box").get<double>(), 0.0);  // of the point (0, 0) alone
+    BOOST_CHECK_GT(maps.at("summary").at("mean_map").get<double>(), 0.0);
+  }
+
+  // Once more by hand at alpha = (40, -20), on the images of signs.
+  engine::ShardPool pool(2);
+  const experiments::Pretrained pretrained =
+      experiments::load_pretrained(finished_run() + "/pretrain/pretrained.safetensors");
+  const auto tau = [&](experiments::Mode mode, const std::string& task) {
+    return experiments::load_task_vector(finished_run() + "/finetune/" + std::string(experiments::to_string(mode)) +
+                                             "/" + task + "/finetuned.safetensors",
+                                         pretrained, task, mode);
+  };
+  experiments::Recipe recipe = experiments::preset("smoke");
+  recipe.finetune.test_images = 24;
+  const experiments::TaskData signs = load_task(experiments::find_source("signs", {}), recipe, 0, pool);
+  const models::ZeroShotHead head = zero_shot_head(pretrained, signs.text);
+  const nn::Shards shards{pool, recipe.shard_size};
+  const auto share_that_differs = [](const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
+    int count = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) count += a[i] != b[i] ? 1 : 0;
+    return count / static_cast<double>(a.size());
+  };
+  const nn::Model f = pretrained.vit.model();
+  const auto standard = [&](const nn::ParamTree& theta) {
+    return head.predict(experiments::features(f, theta, *signs.test, shards).values);
+  };
+  const nn::ParamTree digits_part = 40.0 * tau(experiments::Mode::standard, "digits");
+  const nn::ParamTree signs_part = -20.0 * tau(experiments::Mode::standard, "signs");
+  // The sum may be rounded in another order, which can turn one prediction in 24.
+  BOOST_CHECK_SMALL(modes.at("standard").at("disagreement")[1][4][1].get<double>() -
+                        share_that_differs(standard(pretrained.theta0 + signs_part),
+                                           standard(pretrained.theta0 + signs_part + digits_part)),
+                    1.5 / 24);
+  const nn::ParamTree alone = -20.0 * tau(experiments::Mode::linear, "signs");
+  const std::vector<nn::ParamTree> directions{alone, alone + 40.0 * tau(experiments::Mode::linear, "digits")};
+  const experiments::TangentFeatures tangent =
+      experiments::tangent_features(nn::TangentModel(f, pretrained.theta0), *signs.test, directions, shards);
+  BOOST_CHECK_SMALL(
+      modes.at("linear").at("disagreement")[1][4][1].get<double>() -
+          share_that_differs(head.predict(tangent.at(1.0, 0).values), head.predict(tangent.at(1.0, 1).values)),
+      1.5 / 24);
+  check_says(run_process(run), "disentanglement: already done");
+
+  const auto refuses = [&](const std::string& pairs, const std::string& message) {
+    const ProcessResult refused =
+        run_process(command("disentanglement", out) + "--tasks digits,signs --pairs " + pairs);
+    BOOST_CHECK_EQUAL(refused.status, 1);
+    check_says(refused, message);
+  };
+  refuses("digits-signs", "'digits-signs' is not a pair of tasks such as digits:signs");
+  refuses("digits:letters", "'letters' is not one of the tasks");
+  refuses("signs:signs", "a pair is of two different tasks");
+}
+
+BOOST_AUTO_TEST_CASE(tasks_are_paired_with_those_half_the_list_further) {
+  const auto pairs = experiments::default_pairs(experiments::find_sources({}, "none", {}));
+  BOOST_REQUIRE_EQUAL(pairs.size(), 4u);
+  BOOST_CHECK(pairs[0] == experiments::TaskPair("digits", "land_use"));
+  BOOST_CHECK(pairs[3] == experiments::TaskPair("textures", "gauges"));
+  BOOST_CHECK_EQUAL(experiments::default_pairs(experiments::find_sources({"digits"}, "none", {})).size(), 0u);
+}
+
+BOOST_AUTO_TEST_CASE(linearisation_error_begins_with_slope_two) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string run = command("linearization_error", out) + "--tasks digits,signs --error-images 4";
+  const ProcessResult result = run_process(run);
+  require_success(result);
+  check_says(result, "attention 0");
+  const Json results = read_json(out + "/results.json");
+  BOOST_CHECK(results.at("groups") == Json({"all", "embedding", "attention 0", "mlp 0", "output"}));
+  BOOST_CHECK(results.at("images").at("signs") == 4);
+  const std::size_t count = results.at("alphas").size();
+  for (const std::string mode : {"standard", "linear"}) {
+    for (const std::string task : {"digits", "signs"}) {
+      for (const auto& [group, curve] : results.at("curves").at(mode).at(task).items()) {
+        const auto error = curve.at("error").get<std::vector<double>>();
+        BOOST_REQUIRE_EQUAL(error.size(), count);
+        BOOST_CHECK(std::ranges::is_sorted(error));
+        BOOST_CHECK_SMALL(curve.at("slope").get<double>() - 2.0,
+                          0.1);  // the third-order term is of relative size alpha
+        BOOST_CHECK_GT(curve.at("relative")[count - 1].get<double>(), 0.0);
+      }
+    }
+  }
+  check_says(run_process(run), "linearization error: already done");
+}
+
+BOOST_AUTO_TEST_CASE(parameter_groups_cover_each_parameter_once) {
+  const models::Vit vit(experiments::preset("smoke").vit);
+  const nn::ParamTree ones = [&] {
+    nn::ParamTree tree(vit.layout());
+    engine::MutableTensor values = tree.writable();
+    std::fill_n(values.data<float>(), vit.layout()->numel(), 1.0F);
+    return tree;
+  }();
+  nn::ParamTree sum(vit.layout());
+  const std::vector<experiments::ParameterGroup> groups = experiments::parameter_groups(vit.config());
+  BOOST_CHECK_EQUAL(groups.front().name, "all");
+  BOOST_CHECK_EQUAL(nn::norm(experiments::part_of(ones, groups.front()) - ones), 0.0);
+  for (std::size_t i = 1; i < groups.size(); ++i) {
+    const nn::ParamTree part = experiments::part_of(ones, groups[i]);
+    BOOST_CHECK_GT(nn::norm(part), 0.0);
+    sum.axpy(1.0, part);
+  }
+  BOOST_CHECK_EQUAL(nn::norm(sum - ones), 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(slope_on_log_axes_is_the_exponent) {
+  BOOST_CHECK_CLOSE_FRACTION(experiments::log_slope({1.0, 2.0, 4.0}, {3.0, 12.0, 48.0}), 2.0, 1e-12);
+  BOOST_CHECK_CLOSE_FRACTION(experiments::log_slope({1.0, 10.0}, {5.0, 0.5}), -1.0, 1e-12);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
