@@ -64,14 +64,14 @@ std::vector<RuleTime> stop_profile() {
 
 Timed::Timed(std::string_view name, Rule rule) : rule_(rule) {
   if ((watched.load(std::memory_order_relaxed) & kProfile) == 0 || inside_timed_work) return;
-  inside_timed_work = true;
+  inside_timed_work = is_noted_ = true;
   name_ = name;
   begin_flops_ = thread_matmul_flops();
   begin_ns_ = now_ns();
 }
 
 Timed::~Timed() {
-  if (name_.empty()) return;
+  if (!is_noted_) return;
   const double seconds = 1e-9 * static_cast<double>(now_ns() - begin_ns_);
   inside_timed_work = false;
   const std::lock_guard lock(totals().mutex);

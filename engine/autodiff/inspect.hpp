@@ -18,7 +18,7 @@ struct RuleTime {
   std::string name;  // of the op, or of other work that is timed
   Rule rule;
   std::int64_t calls = 0;
-  double seconds = 0.0;    // all threads together
+  double seconds = 0.0;    // of every thread that ran it
   std::int64_t flops = 0;  // of its products
 };
 
@@ -35,7 +35,8 @@ class Timed {
   Timed& operator=(const Timed&) = delete;
 
  private:
-  std::string_view name_;  // empty if nothing is to be noted
+  std::string_view name_;
+  bool is_noted_ = false;
   Rule rule_;
   std::int64_t begin_ns_ = 0;
   std::int64_t begin_flops_ = 0;

@@ -1,6 +1,9 @@
 #include "engine/autodiff/linearization.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -9,9 +12,19 @@
 #include "engine/autodiff/trace.hpp"
 #include "engine/autodiff/watch.hpp"
 #include "engine/tensor/errors.hpp"
+#include "engine/tensor/finite.hpp"
 
 namespace engine {
 namespace {
+
+void check_sum(const Primitive& op, std::size_t input, const CotangentSum& sum) {
+  if (!checks_finite() || sum.empty) return;
+  if (const std::optional<std::string> found = first_non_finite(sum.values)) {
+    throw NonFiniteError("[" + std::string(op.name()) +
+                         "] its pullback made a value that is not finite: the sum of the cotangents of its input " +
+                         std::to_string(input) + ", " + describe(sum.values) + ", has " + *found + ".");
+  }
+}
 
 // The sums one pullback is offered: those the caller keeps, and cotangents collected so far that nobody else reads.
 class OfferedSums {
@@ -35,6 +48,13 @@ class OfferedSums {
     const MutableTensor target = values.writable();
     taken_.push_back({slot, std::move(values), {target, false}});
     wanted_.offer(input, &taken_.back().sum);
+  }
+
+  // Throws if the rule of `op` made a sum that is not finite.
+  void check_finite(const Primitive& op) const {
+    for (std::size_t input = 0; input < wanted_.size(); ++input) {
+      if (const CotangentSum* sum = wanted_.sum(input)) check_sum(op, input, *sum);
+    }
   }
 
   void put_back() {
@@ -178,19 +198,26 @@ Tangents Linearization::sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_
       out.push_back(std::exchange(cotangents[static_cast<std::size_t>(slot)], std::nullopt));
     if (any_present(out)) {
       OfferedSums offered(equation.wanted, cotangents);
-      if (all_plain(out) && !checks_finite()) {
+      if (all_plain(out)) {
         for (std::size_t i = 0; i < equation.inputs.size(); ++i) {
           const Slot slot = equation.inputs[i];
+          const auto end = equation.inputs.begin() + static_cast<std::ptrdiff_t>(i);
+          // A rule may read of two sums that they are empty before it writes either, so one sum is offered once.
+          if (slot == kConstant || std::find(equation.inputs.begin(), end, slot) != end) continue;
           if (CotangentSum* sum = sum_of(slot)) {
             offered.offer(i, sum);
-          } else if (slot != kConstant) {
+          } else {
             offered.offer_collected(i, static_cast<std::size_t>(slot));
           }
         }
       }
       const Tangents in = apply_pullback(equation.op, equation.residuals, out, offered.wanted());
+      offered.check_finite(*equation.op);
       offered.put_back();
-      for (std::size_t i = 0; i < in.size(); ++i) accumulate(equation.inputs[i], in[i]);
+      for (std::size_t i = 0; i < in.size(); ++i) {
+        accumulate(equation.inputs[i], in[i]);
+        if (const CotangentSum* sum = sum_of(equation.inputs[i])) check_sum(*equation.op, i, *sum);
+      }
     }
     passed(e);
   }
@@ -203,28 +230,33 @@ Tangents Linearization::pull(TangentSpan y_bar) const& {
 }
 
 Tangents Linearization::pull(TangentSpan y_bar) && {
-  Tangents x_bar = sweep_back(y_bar, {}, [this](std::size_t e) { equations_[e].residuals.clear(); });
+  Tangents x_bar = sweep_back(y_bar, {}, [this](std::size_t e) { spend(e); });
   equations_.clear();
-  spent_ = true;
   return x_bar;
 }
 
 void Linearization::pull_into(TangentSpan y_bar, std::span<CotangentSum> x_bar) && {
   check_count("pull_into", x_bar.size(), inputs_, "input");
   for (std::size_t i = 0; i < inputs_; ++i) {
-    if (x_bar[i].values.shape() != slots_[i].shape || x_bar[i].values.dtype() != slots_[i].dtype)
-      throw ShapeError("[pull_into] needs for input " + std::to_string(i) + " a sum " +
-                       engine::to_string(slots_[i].shape) + "; got " + engine::to_string(x_bar[i].values.shape()) +
-                       ".");
+    const MutableTensor& values = x_bar[i].values;
+    if (values.shape() != slots_[i].shape || values.dtype() != slots_[i].dtype || !values.is_contiguous()) {
+      throw ShapeError("[pull_into] needs for input " + std::to_string(i) + " a dense sum " +
+                       std::string(engine::to_string(slots_[i].dtype)) + " " + engine::to_string(slots_[i].shape) +
+                       "; got " + describe(values) + (values.is_contiguous() ? "." : ", not dense."));
+    }
   }
   const auto require_plain = [](bool plain) {
     if (!plain) throw std::logic_error("[pull_into] cannot add followed values; use pull inside another transform.");
   };
   require_plain(all_plain(y_bar));
   for (const Equation& equation : equations_) require_plain(all_plain(equation.residuals));
-  sweep_back(y_bar, x_bar, [this](std::size_t e) { equations_[e].residuals.clear(); });
+  sweep_back(y_bar, x_bar, [this](std::size_t e) { spend(e); });
   equations_.clear();
+}
+
+void Linearization::spend(std::size_t e) {
   spent_ = true;
+  equations_[e].residuals.clear();
 }
 
 std::int64_t Linearization::residual_bytes() const {

@@ -30,7 +30,7 @@ class Linearization {
   Tangents pull(TangentSpan y_bar) &&;  // the last use: frees each residual as the sweep passes it
 
   // The last use, written or added to sums the caller keeps, one per input: a gradient need not be gathered afterwards.
-  // Throws ShapeError if a sum does not match its input, and std::logic_error for a recording inside another transform:
+  // Throws ShapeError if a sum is not dense or does not match its input, and std::logic_error for a recording inside another transform:
   // the rules must see plain values only.
   void pull_into(TangentSpan y_bar, std::span<CotangentSum> x_bar) &&;
 
@@ -59,6 +59,7 @@ class Linearization {
   void check_not_spent() const;
   Tangents sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_bar,
                       const std::function<void(std::size_t)>& passed) const;
+  void spend(std::size_t equation);  // lets go of its residuals
 
   std::vector<Equation> equations_;
   Vars primals_;

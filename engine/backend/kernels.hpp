@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "engine/parallel/precision.hpp"
 #include "engine/tensor/tensor.hpp"
 
 namespace engine::backend {
@@ -19,7 +20,8 @@ struct Epilogue {
   const Tensor* multiply = nullptr;  // the shape of out
 };
 // a [..., M, K], b [..., K, N] -> out [..., M, N]; leading axes equal, or 1. f32 by oneDNN, f64 by OpenBLAS.
-void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue = {});
+void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue = {},
+            Precision chosen = precision());
 
 // ---- elementwise (elementwise.cpp) ----
 

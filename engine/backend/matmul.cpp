@@ -1,4 +1,4 @@
-// out = multiply ⊙ (a b + bias + out): f32 by oneDNN's matmul with post-ops, its factors rounded to bf16 on request; f64 by
+// out = multiply ⊙ (a b + bias + addend + out): f32 by oneDNN's matmul with post-ops, its factors rounded to bf16 on request; f64 by
 // OpenBLAS.
 #include <cblas.h>
 
@@ -308,7 +308,7 @@ void matmul_in_panels(const Tensor& a, const Tensor& b, const MutableTensor& out
 
 }  // namespace
 
-void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue) {
+void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue, Precision chosen) {
   if (out.shape().numel() == 0) return;
   if (a.shape()[-1] == 0) return empty_product(out, epilogue);
   const bool plain = epilogue.bias == nullptr && epilogue.addend == nullptr && epilogue.multiply == nullptr;
@@ -316,11 +316,11 @@ void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue&
     count_flops(a, out);
     return small_matmul(a, b, out, epilogue.accumulate);
   }
-  if (!is_matrix(a)) return matmul(a.contiguous(), b, out, epilogue);
-  if (!is_matrix(b)) return matmul(a, b.contiguous(), out, epilogue);
+  if (!is_matrix(a)) return matmul(a.contiguous(), b, out, epilogue, chosen);
+  if (!is_matrix(b)) return matmul(a, b.contiguous(), out, epilogue, chosen);
   count_flops(a, out);
   if (a.dtype() == DType::f64) return matmul_f64(a, b, out, epilogue);
-  if (precision() == Precision::bf16) {
+  if (chosen == Precision::bf16) {
     const BrainFloats rounded_a = round_to_bf16(a);
     const BrainFloats rounded_b = round_to_bf16(b);
     return matmul_f32(factor_of(rounded_a), factor_of(rounded_b), out, epilogue);

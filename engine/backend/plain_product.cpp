@@ -8,12 +8,14 @@ namespace engine {
 
 void plain_product(ProductLibrary library, const Tensor& a, const Tensor& b, Tensor& out) {
   const bool fits = a.shape().rank() == 2 && b.shape().rank() == 2 && a.shape()[1] == b.shape()[0] &&
-                    out.shape() == Shape{a.shape()[0], b.shape()[1]} && a.is_contiguous() && b.is_contiguous();
+                    out.shape() == Shape{a.shape()[0], b.shape()[1]} && a.is_contiguous() && b.is_contiguous() &&
+                    out.is_contiguous() && a.dtype() == DType::f32 && b.dtype() == DType::f32 &&
+                    out.dtype() == DType::f32;
   if (!fits) {
-    throw ShapeError("[plain_product] needs dense a [M, K], b [K, N] and out [M, N]; got " + to_string(a.shape()) +
-                     ", " + to_string(b.shape()) + " and " + to_string(out.shape()) + ".");
+    throw ShapeError("[plain_product] needs dense f32 a [M, K], b [K, N] and out [M, N]; got " + describe(a) + ", " +
+                     describe(b) + " and " + describe(out) + ".");
   }
-  if (library == ProductLibrary::onednn) return backend::matmul(a, b, out.writable());
+  if (library == ProductLibrary::onednn) return backend::matmul(a, b, out.writable(), {}, Precision::f32);
   static const bool single = (openblas_set_num_threads(1), true);
   (void)single;
   const auto extent = [](std::int64_t n) { return static_cast<blasint>(n); };

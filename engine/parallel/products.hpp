@@ -10,7 +10,8 @@ namespace engine {
 
 enum class ProductLibrary { onednn, openblas };
 
-// out = a b on the calling thread; a [M, K], b [K, N], out [M, N], all dense f32. Throws ShapeError or DTypeError otherwise.
+// out = a b on the calling thread; a [M, K], b [K, N], out [M, N], all dense f32, whatever the precision chosen. Throws
+// ShapeError otherwise.
 void plain_product(ProductLibrary library, const Tensor& a, const Tensor& b, Tensor& out);
 
 }  // namespace engine

@@ -16,12 +16,12 @@ std::string position(std::int64_t element, const Shape& shape) {
   return "[" + text + "]";
 }
 
-template <class T>
-std::optional<std::string> find(const Tensor& x) {
-  const T* data = x.data<T>();
+template <class T, class AnyTensor>
+std::optional<std::string> find(const AnyTensor& x) {
+  const T* data = x.template data<T>();
   std::int64_t passed = 0;
   std::optional<std::string> found;
-  for_each_row<1, Tensor>(x.shape(), {&x}, [&](const std::array<Run, 1>& runs, std::int64_t count) {
+  for_each_row<1, View>(x.shape(), {&x.view()}, [&](const std::array<Run, 1>& runs, std::int64_t count) {
     const T* row = data + runs[0].offset;
     for (std::int64_t i = 0; i < count && !found.has_value(); ++i) {
       const T value = row[i * runs[0].stride];
@@ -34,18 +34,22 @@ std::optional<std::string> find(const Tensor& x) {
   return found;
 }
 
-}  // namespace
-
-std::optional<std::string> first_non_finite(const Tensor& x) {
+template <class AnyTensor>
+std::optional<std::string> find_in_any(const AnyTensor& x) {
   switch (x.dtype()) {
     case DType::f32:
       return find<float>(x);
     case DType::f64:
       return find<double>(x);
     case DType::i64:
-      break;
+      return std::nullopt;
   }
   return std::nullopt;
 }
+
+}  // namespace
+
+std::optional<std::string> first_non_finite(const Tensor& x) { return find_in_any(x); }
+std::optional<std::string> first_non_finite(const MutableTensor& x) { return find_in_any(x); }
 
 }  // namespace engine

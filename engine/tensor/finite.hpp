@@ -11,5 +11,6 @@ namespace engine {
 // The first element in row-major order that is NaN or infinite, as "NaN at [1, 2]"; nullopt if there is none. Tensors of
 // integers have none.
 std::optional<std::string> first_non_finite(const Tensor& x);
+std::optional<std::string> first_non_finite(const MutableTensor& x);
 
 }  // namespace engine

@@ -158,6 +158,9 @@ MutableTensor Tensor::writable() {
 std::string describe(const Tensor& tensor) {
   return std::string(to_string(tensor.dtype())) + " " + to_string(tensor.shape());
 }
+std::string describe(const MutableTensor& tensor) {
+  return std::string(to_string(tensor.dtype())) + " " + to_string(tensor.shape());
+}
 
 template Tensor Tensor::from(std::span<const float>, const Shape&);
 template Tensor Tensor::from(std::span<const double>, const Shape&);

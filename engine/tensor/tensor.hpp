@@ -94,5 +94,6 @@ class Tensor {
 };
 
 std::string describe(const Tensor& tensor);  // "f32 [2, 50, 768]"
+std::string describe(const MutableTensor& tensor);
 
 }  // namespace engine

@@ -122,4 +122,56 @@ BOOST_AUTO_TEST_CASE(push_and_pull_cost_two_products_each_for_one_of_the_primal)
   BOOST_CHECK_EQUAL(flops_of([&] { jvp(layer, x, eight); }), 17 * unit);
 }
 
+BOOST_AUTO_TEST_CASE(sums_hold_what_pull_returns_when_one_input_is_used_twice) {
+  Random random(11);
+  const auto check = [&](const std::string& what, const Shape& x_shape, const Shape& w_shape, const Function& f) {
+    const Vars x{random_tensor(x_shape, random), random_tensor(w_shape, random)};
+    const Linearization record = linearize(f, x);
+    const Tensor u = random_tensor(record.primals()[0].shape(), random);
+    const Tangents expected = record.pull(Tangents{u});
+    std::vector<Tensor> sums;
+    std::vector<CotangentSum> into;
+    for (const Var& value : x)
+      into.push_back({sums.emplace_back(Tensor::full(value.shape(), 9.0, DType::f64)).writable()});
+    for (int i = 0; i < 2; ++i) linearize(f, x).pull_into(Tangents{u}, into);  // the second time it adds
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const Tensor once = expected[i].has_value() ? expected[i]->tensor() : Tensor::zeros(x[i].shape(), DType::f64);
+      check_close(into[i].empty ? Tensor::zeros(x[i].shape(), DType::f64) : sums[i], add(once, once).tensor(), 1e-13,
+                  what + ", input " + std::to_string(i));
+    }
+  };
+  check("layer_norm(x, x, w)", {5}, {5}, [](VarSpan v) { return Vars{layer_norm(v[0], v[0], v[1])}; });
+  check("layer_norm(x, w, x)", {5}, {5}, [](VarSpan v) { return Vars{layer_norm(v[0], v[1], v[0])}; });
+  check("layer_norm(x, w, w)", {3, 5}, {5}, [](VarSpan v) { return Vars{layer_norm(v[0], v[1], v[1])}; });
+  check("layer_norm(x, x, x)", {5}, {5}, [](VarSpan v) { return Vars{layer_norm(v[0], v[0], v[0])}; });
+  check("linear(w, w)", {1}, {4, 4}, [](VarSpan v) { return Vars{linear(v[1], v[1])}; });
+  check("linear_add(x, w, b, x)", {3, 4}, {4, 4},
+        [](VarSpan v) { return Vars{linear_add(v[0], v[1], Tensor::full({4}, 1.0, DType::f64), v[0])}; });
+  check("linear_add(x, x, b, x)", {4, 4}, {1},
+        [](VarSpan v) { return Vars{linear_add(v[0], v[0], Tensor::full({4}, 1.0, DType::f64), v[0])}; });
+}
+
+BOOST_AUTO_TEST_CASE(sums_that_do_not_fit_are_refused) {
+  const Function f = [](VarSpan v) { return Vars{linear(v[0], v[1])}; };
+  const Vars x{Tensor::full({2, 3}, 1.0), Tensor::full({4, 3}, 1.0)};
+  const Tensor u = Tensor::full({2, 4}, 1.0);
+  Tensor right = Tensor::zeros({2, 3});
+  const auto message = [&](MutableTensor second) {
+    std::vector<CotangentSum> into{{right.writable()}, {second}};
+    try {
+      linearize(f, x).pull_into(Tangents{u}, into);
+    } catch (const ShapeError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  Tensor flat = Tensor::zeros({12});
+  Tensor f64 = Tensor::zeros({4, 3}, DType::f64);
+  Tensor transposed = Tensor::zeros({3, 4});
+  const std::string needs = "[pull_into] needs for input 1 a dense sum f32 [4, 3]; got ";
+  BOOST_CHECK_EQUAL(message(flat.writable()), needs + "f32 [12].");
+  BOOST_CHECK_EQUAL(message(f64.writable()), needs + "f64 [4, 3].");
+  BOOST_CHECK_EQUAL(message(transposed.writable().permute({1, 0})), needs + "f32 [4, 3], not dense.");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

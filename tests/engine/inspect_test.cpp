@@ -6,8 +6,10 @@
 
 #include "engine/autodiff/transforms.hpp"
 #include "engine/ops/ops.hpp"
+#include "engine/tensor/errors.hpp"
 #include "engine/tensor/finite.hpp"
 #include "tests/support/check_error.hpp"
+#include "tests/support/tensors.hpp"
 
 using namespace engine;
 
@@ -61,7 +63,51 @@ BOOST_AUTO_TEST_CASE(linear_rules_that_make_an_inf_are_named) {
   Tensor sums[] = {Tensor::zeros({1, 2}), Tensor::zeros({1, 2})};
   std::vector<CotangentSum> into{{sums[0].writable()}, {sums[1].writable()}};
   tests::check_error([&] { linearize(kLayer, x).pull_into(Tangents{u}, into); }, "[linear] its pullback made",
-                     "result 1, f32 [1, 2], has Inf");
+                     "the sum of the cotangents of its input 1, f32 [1, 2], has Inf at [0, 0].");
+}
+
+BOOST_AUTO_TEST_CASE(finite_cotangents_whose_sum_is_not_are_named) {
+  const Function twice = [](VarSpan x) { return Vars{scale(x[0], 2.0), scale(x[0], 2.0)}; };
+  const Tensor x = Tensor::full({1}, 1.0);
+  const Tensor u = Tensor::full({1}, 1.5e38);
+  Tensor sum = Tensor::zeros({1});
+  std::vector<CotangentSum> into{{sum.writable()}};
+  const CheckFinite on;
+  tests::check_error(
+      [&] {
+        linearize(twice, Vars{x}).pull_into(Tangents{u, u}, into);
+      },
+      "[scale] its pullback made", "the sum of the cotangents of its input 0, f32 [1], has Inf at [0].");
+}
+
+BOOST_AUTO_TEST_CASE(a_recording_whose_last_pull_failed_is_spent) {
+  const Vars x{Tensor::full({1, 2}, 1e30), Tensor::full({1, 2}, 1.0)};
+  const Tensor u = Tensor::full({1, 1}, 1e30);
+  Linearization record = linearize([](VarSpan v) { return Vars{scale(linear(v[0], v[1]), 1.0)}; }, x);
+  {
+    const CheckFinite on;
+    BOOST_CHECK_THROW(std::move(record).pull(Tangents{u}), NonFiniteError);
+  }
+  BOOST_CHECK_THROW(record.push(Tangents{x[0], std::nullopt}), std::logic_error);
+}
+
+BOOST_AUTO_TEST_CASE(the_check_leaves_every_bit_as_it_is) {
+  Random random(3);
+  const Vars x{tests::random_tensor({5, 7}, random, 1.0, DType::f32),
+               tests::random_tensor({7, 7}, random, 1.0, DType::f32)};
+  const Function f = [](VarSpan v) { return Vars{add(linear(linear(v[0], v[1]), v[1]), linear(v[0], v[1]))}; };
+  const Tensor u = tests::random_tensor({5, 7}, random, 1.0, DType::f32);
+  const Tangents before = linearize(f, x).pull(Tangents{u});
+  const CheckFinite on;
+  const Tangents after = linearize(f, x).pull(Tangents{u});
+  for (std::size_t i = 0; i < 2; ++i) tests::check_same_bits(before[i]->tensor(), after[i]->tensor(), "gradient");
+}
+
+BOOST_AUTO_TEST_CASE(work_without_a_name_hides_no_other) {
+  start_profile();
+  { const Timed nameless(""); }
+  kLayer(Vars{Tensor::full({3, 4}, 1.0), Tensor::full({5, 4}, 1.0)});
+  BOOST_CHECK_EQUAL(stop_profile().size(), 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_profile_counts_calls_and_products_of_the_outermost_rules) {
