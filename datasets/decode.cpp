@@ -266,8 +266,12 @@ Picture decode_by_stb(const Bytes bytes, const std::filesystem::path& file) {
     pixels.reset(stbi_load_from_callbacks(&kCallbacks, &reader, &width, &height, &channels, 3));
   }
   if (reader.past_end) fail_cut_short(bytes, file);
-  if (!pixels)
-    fail(file, std::string("cannot be decoded (") + stbi_failure_reason() + "); it is damaged or of a rare kind.");
+  if (!pixels) {
+    std::string reason = stbi_failure_reason();  // may quote bytes of the file
+    std::ranges::replace_if(
+        reason, [](const char c) { return c < ' ' || c > '~'; }, '?');
+    fail(file, "cannot be decoded (" + reason + "); it is damaged or of a rare kind.");
+  }
 
   Picture picture{height, width, {}};
   const std::size_t count = static_cast<std::size_t>(picture.height * picture.width);

@@ -161,6 +161,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_picture_is_named) {
   check_refused("RIFF....WEBPVP8 ", "looks like a WebP");
   check_refused("<!DOCTYPE html>", "looks like a web page");
   check_refused("P3 1 1 255 0 0 0", "looks like a plain PNM");
+  std::string strange = png(1, 1, std::string(4, '\0'));
+  strange.insert(33, chunk("\x1B\n\x9BX", ""));  // a message must not carry them to a terminal
+  check_refused(strange, "cannot be decoded (???X PNG chunk not known)");
   check_refused("anything", "is no PNG, JPEG, BMP or binary PPM file");
   std::string four = bytes_of_file(kPictures / "cmyk.jpg");
   four.replace(four.find("Adobe"), 5, "Other");
