@@ -233,10 +233,9 @@ void check_bmp(const Bytes bytes, const std::filesystem::path& file) {
   int width = 0;
   int height = 0;
   int channels = 0;
-  if (stbi_info_from_callbacks(&kCallbacks, &reader, &width, &height, &channels) == 0) {
-    if (reader.past_end) fail_cut_short(bytes, file);
-    fail(file, "is a BMP of a rare kind or damaged; save it with 24 bits a pixel, uncompressed.");
-  }
+  const bool known = stbi_info_from_callbacks(&kCallbacks, &reader, &width, &height, &channels) != 0;
+  if (reader.past_end) fail_cut_short(bytes, file);  // stb takes what is missing for zeros, and may well succeed
+  if (!known) fail(file, "is a BMP of a rare kind or damaged; save it with 24 bits a pixel, uncompressed.");
   const std::int64_t rows = std::abs(static_cast<std::int64_t>(height));  // rows may be counted downwards
   check_extents(width, rows, file);
   const std::int64_t row_bits = std::int64_t{width} * bytes[bytes[kHeaderSizeAt] == 12 ? 24 : kBitsAt];
