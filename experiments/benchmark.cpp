@@ -1,7 +1,6 @@
 // How fast the engine is on this machine, in one run: everything that is compared alternates, and medians are reported.
 //   benchmark --works vit192 --threads 1,2          benchmark --json > here.json          benchmark --profile
 //   benchmark data --data DIR --tasks mnist,digits  the share of its time that training waits for images
-#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>

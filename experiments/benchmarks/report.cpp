@@ -40,8 +40,9 @@ void Report::add(const Row& row, const Measurement& measurement) {
     return samples.row.work.name == row.work.name && samples.row.mode == row.mode && samples.row.threads == row.threads;
   };
   auto found = std::ranges::find_if(rows_, same);
-  if (found == rows_.end()) found = rows_.insert(rows_.end(), {row, {}, measurement, 0});
+  if (found == rows_.end()) found = rows_.insert(rows_.end(), {row, {}, measurement.flops, 0, 0});
   found->seconds.push_back(measurement.seconds);
+  found->peak_bytes = std::max(found->peak_bytes, measurement.peak_bytes);
   found->system_requests += measurement.system_requests;
 }
 
@@ -63,7 +64,7 @@ double Report::sgemm_gflops(int threads) const {
 Report::Summary Report::summary(const Samples& samples) const {
   const double seconds = median(samples.seconds);
   return {seconds, static_cast<double>(samples.row.work.batch) / seconds,
-          1e-9 * static_cast<double>(samples.last.flops) / seconds / sgemm_gflops(samples.row.threads)};
+          1e-9 * static_cast<double>(samples.flops) / seconds / sgemm_gflops(samples.row.threads)};
 }
 
 // What the rows say beside each other: the price of the tangent space, of many tangents, of one thread less.
@@ -114,7 +115,7 @@ Json Report::to_json() const {
                     {"seconds", seconds},
                     {"images_per_second", images_per_second},
                     {"sgemm_share", share},
-                    {"peak_bytes", samples.last.peak_bytes},
+                    {"peak_bytes", samples.peak_bytes},
                     {"system_requests", samples.system_requests},
                     {"rounds", samples.seconds.size()}});
   }
@@ -141,7 +142,7 @@ void Report::print() const {
     const auto [seconds, images_per_second, share] = summary(samples);
     std::printf("%-10s %-20s %7d %10.1f %10.1f %12.1f %10.1f %9lld\n", std::string(samples.row.work.name).c_str(),
                 std::string(to_string(samples.row.mode)).c_str(), samples.row.threads, 1e3 * seconds, images_per_second,
-                100.0 * share, static_cast<double>(samples.last.peak_bytes) / (1 << 20),
+                100.0 * share, static_cast<double>(samples.peak_bytes) / (1 << 20),
                 static_cast<long long>(samples.system_requests));
   }
   std::printf("\n");

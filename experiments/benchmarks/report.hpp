@@ -1,9 +1,9 @@
 // The benchmark's results: medians over the rounds, as a table or as JSON.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
-#include <tuple>
 #include <vector>
 
 #include "engine/autodiff/inspect.hpp"
@@ -33,7 +33,8 @@ class Report {
   struct Samples {
     Row row;
     std::vector<double> seconds;
-    Measurement last;
+    std::int64_t flops;       // of one run
+    std::int64_t peak_bytes;  // the most of any run
     std::int64_t system_requests = 0;
   };
   struct Summary {

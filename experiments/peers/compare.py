@@ -379,13 +379,20 @@ def choice(allowed: tuple[str, ...], what: str, text: str) -> list[str]:
     return names
 
 
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"needs a positive number; got {text}")
+    return number
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--benchmark", type=Path, default=Path("build/release/bin/benchmark"), help="our program")
     parser.add_argument("--works", type=lambda t: choice(tuple(WORKS), "works", t), default=list(WORKS))
     parser.add_argument("--modes", type=lambda t: choice(MODES, "modes", t), default=list(MODES))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=9, help=f"at least {FEWEST_ROUNDS}, unless --trial")
+    parser.add_argument("--threads", type=positive, default=2)
+    parser.add_argument("--rounds", type=positive, default=9, help=f"at least {FEWEST_ROUNDS}, unless --trial")
     parser.add_argument("--torch-python", default=sys.executable, help="an interpreter that has torch")
     parser.add_argument("--jax-python", default=sys.executable, help="an interpreter that has jax")
     parser.add_argument("--peers", type=lambda t: choice(("torch", "jax"), "peers", t), default=["torch", "jax"])
