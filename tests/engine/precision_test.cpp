@@ -20,18 +20,19 @@ struct InBf16 {
   ~InBf16() { set_precision(Precision::f32); }
 };
 
-float bf16(float x) {
-  const backend::BrainFloats rounded = backend::round_to_bf16(Tensor::full({1, 1}, x));
-  return std::bit_cast<float>(std::uint32_t{*reinterpret_cast<const std::uint16_t*>(rounded.bits.get())} << 16);
-}
-
 // f32 [...] rounded to bf16, as f64
 Tensor rounded(const Tensor& x) {
-  Tensor result = x.to(DType::f64).clone();
-  double* const values = result.writable().data<double>();
-  for (std::int64_t i = 0; i < result.numel(); ++i) values[i] = bf16(static_cast<float>(values[i]));
-  return result;
+  const Tensor dense = x.clone();
+  const backend::BrainFloats bits = backend::round_to_bf16(dense);
+  const auto* const halves = reinterpret_cast<const std::uint16_t*>(bits.bits.get());
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < dense.numel(); ++i) {
+    values.push_back(std::bit_cast<float>(std::uint32_t{halves[i]} << 16));
+  }
+  return Tensor::from<double>(values, x.shape());
 }
+
+float bf16(float x) { return static_cast<float>(rounded(Tensor::full({1, 1}, x)).item()); }
 
 }  // namespace
 
