@@ -115,10 +115,9 @@ double nearest_neighbour_accuracy(const TaskSpec& task, const Description descri
   std::int64_t right = 0;
   for (std::int64_t i = 0; i < kTestCount; ++i) {
     const Image image = describe(read(*test, i), test->image_size());
-    const auto nearer = [&](const Image& a, const Image& b) {
-      return squared_distance(a, image) < squared_distance(b, image);
-    };
-    const auto nearest = std::min_element(known.begin(), known.end(), nearer) - known.begin();
+    std::vector<float> distances;
+    for (const Image& other : known) distances.push_back(squared_distance(other, image));
+    const auto nearest = std::min_element(distances.begin(), distances.end()) - distances.begin();
     right += train->label(nearest) == test->label(i) ? 1 : 0;
   }
   return static_cast<double>(right) / static_cast<double>(kTestCount);
