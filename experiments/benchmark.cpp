@@ -100,17 +100,22 @@ int main(int argc, char** argv) {
   for (const Mode mode : modes()) options.modes.emplace_back(to_string(mode));
   options.threads = {1};
   if (engine::hardware_threads() > 1) options.threads.push_back(engine::hardware_threads());
-  line.option("--works", options.works, "What is run: vit192, vit128, clip_b32");
+  line.option("--works", options.works, "What is run: vit192, vit128, clip_b32").among(options.works);
   line.option("--modes", options.modes,
               "How: forward, standard_step, tangent_step, stream (eight tangents), "
-              "linearised_forward (one)");
-  line.option("--threads", options.threads, "Numbers of threads").between(1, 1024);
+              "linearised_forward (one)")
+      .among(options.modes);
+  const Option threads = line.option("--threads", options.threads, "Numbers of threads").between(1, 1024);
   line.option("--rounds", options.rounds, "How often each row is timed; the median is reported").between(1, 10000);
   line.option("--shard-size", options.shard_size, "Images in a shard; 0 takes each model's own").between(0, 1 << 20);
   add_precision_option(line);
-  line.flag("--json", options.json, "Print one JSON object and no table");
-  line.flag("--profile", options.profile, "Print instead where the time goes: each op's rules, on one thread");
-  line.flag("--serve", options.serve, "Answer requests on standard input (experiments/peers/README.md)");
+  const Option json = line.flag("--json", options.json, "Print one JSON object and no table");
+  Option profiled =
+      line.flag("--profile", options.profile, "Print instead where the time goes: each op's rules, on one thread");
+  profiled.excludes(json).excludes(threads);
+  line.flag("--serve", options.serve, "Answer requests on standard input (experiments/peers/README.md)")
+      .excludes(json)
+      .excludes(profiled);
   CommandLine data = line.optional_command("data", "Measures instead how long training waits for its images");
   options.waiting.threads = options.threads;
   data.option("--tasks", options.waiting.tasks, "Built-in tasks, or sets below --data");

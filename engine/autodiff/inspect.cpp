@@ -10,11 +10,9 @@
 #include "engine/autodiff/watch.hpp"
 #include "engine/tensor/errors.hpp"
 #include "engine/tensor/finite.hpp"
+#include "engine/tensor/matmul_flops.hpp"
 
 namespace engine {
-
-std::int64_t thread_matmul_flops() noexcept;  // engine/parallel/work.hpp; the core includes tensors only
-
 namespace {
 
 constexpr unsigned kFinite = 1;

@@ -13,22 +13,17 @@
 #include "engine/backend/kernels.hpp"
 #include "engine/backend/small_matmul.hpp"
 #include "engine/parallel/precision.hpp"
-#include "engine/parallel/work.hpp"
 #include "engine/tensor/errors.hpp"
 #include "engine/tensor/hash.hpp"
+#include "engine/tensor/matmul_flops.hpp"
 #include "engine/tensor/walk.hpp"
 
 namespace engine {
 namespace {
 
-std::atomic<std::int64_t> flops{0};
-thread_local std::int64_t thread_flops = 0;
 std::atomic<Precision> chosen_precision{Precision::f32};
 
 }  // namespace
-
-std::int64_t matmul_flops() noexcept { return flops.load(std::memory_order_relaxed); }
-std::int64_t thread_matmul_flops() noexcept { return thread_flops; }
 
 void set_precision(Precision precision) noexcept { chosen_precision.store(precision, std::memory_order_relaxed); }
 Precision precision() noexcept { return chosen_precision.load(std::memory_order_relaxed); }
@@ -281,8 +276,7 @@ void empty_product(const MutableTensor& out, const Epilogue& epilogue) {
 
 void count_flops(const Tensor& a, const MutableTensor& out) {
   const std::int64_t product = 2 * out.shape().numel() * a.shape()[-1];
-  flops.fetch_add(product, std::memory_order_relaxed);
-  thread_flops += product;
+  count_matmul_flops(product);
 }
 
 // oneDNN 2.6 and 3.7 run at half speed where a row-major b has rows of 1536 or 3072 elements (49 against 100 GF/s for 400 x 768 x

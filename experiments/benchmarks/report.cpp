@@ -107,6 +107,7 @@ Json Report::to_json() const {
   }
   Json rows = Json::array();
   for (const Samples& samples : rows_) {
+    if (samples.row.mode == Mode::linearised_forward) continue;  // what `stream` is measured by: it is in the ratios
     const auto [seconds, images_per_second, share] = summary(samples);
     rows.push_back({{"work", samples.row.work.name},
                     {"mode", to_string(samples.row.mode)},

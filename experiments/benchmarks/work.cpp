@@ -7,7 +7,7 @@
 
 #include "engine/ops/ops.hpp"
 #include "engine/parallel/memory.hpp"
-#include "engine/parallel/work.hpp"
+#include "engine/tensor/matmul_flops.hpp"
 #include "engine/tensor/random.hpp"
 
 namespace experiments::benchmarks {

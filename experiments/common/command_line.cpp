@@ -29,6 +29,11 @@ Option& Option::among(const std::vector<std::string>& values) {
   return *this;
 }
 
+Option& Option::excludes(const Option& other) {
+  option_->excludes(other.option_);
+  return *this;
+}
+
 template <class T>
 Option& Option::between(T low, T high, const std::string& what) {
   option_->check(what.empty() ? CLI::Range(low, high) : CLI::Range(low, high, what));

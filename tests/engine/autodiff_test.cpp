@@ -5,7 +5,7 @@
 #include "engine/autodiff/transforms.hpp"
 #include "engine/ops/ops.hpp"
 #include "engine/parallel/memory.hpp"
-#include "engine/parallel/work.hpp"
+#include "engine/tensor/matmul_flops.hpp"
 #include "engine/tensor/errors.hpp"
 #include "tests/support/tensors.hpp"
 

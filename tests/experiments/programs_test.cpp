@@ -22,12 +22,13 @@ namespace {
 
 std::int64_t line_count(const std::string& text) { return std::ranges::count(text, '\n'); }
 
-// The program must end with `status` and say one line with all of `parts`.
+// The program must end with `status` and say one line with all of `parts`; of misuse (2), one more that names --help.
 void check_refusal(const std::string& command, int status, const std::vector<std::string>& parts) {
   const ProcessResult result = run_process(command);
   BOOST_CHECK_MESSAGE(result.status == status, command << ": exit status " << result.status << ", output:\n"
                                                        << result.output);
-  BOOST_CHECK_MESSAGE(line_count(result.output) == 1, command << ": one line expected; got:\n" << result.output);
+  const std::int64_t expected = result.output.ends_with("\nRun with --help for more information.\n") ? 2 : 1;
+  BOOST_CHECK_MESSAGE(line_count(result.output) == expected, command << ": one line expected; got:\n" << result.output);
   for (const std::string& part : parts) {
     BOOST_CHECK_MESSAGE(result.output.find(part) != std::string::npos, command << ": '" << part << "' missing in:\n"
                                                                                << result.output);
@@ -268,14 +269,18 @@ BOOST_AUTO_TEST_CASE(contact_sheets_are_written) {
 
 // The benchmark's own rows are measured elsewhere; here, that it answers at all.
 BOOST_AUTO_TEST_CASE(the_benchmark_prints_one_json_object) {
-  const ProcessResult result =
-      run_process("({bin}/benchmark --works vit128 --modes forward,stream --threads 1 --rounds 1 --json 2>/dev/null)");
+  const ProcessResult result = run_process(
+      "({bin}/benchmark --works vit128 --modes forward,stream,linearised_forward --threads 1 --rounds 1 --json "
+      "2>/dev/null)");
   BOOST_CHECK_EQUAL(result.status, 0);
   const nlohmann::json report = nlohmann::json::parse(result.output);
   BOOST_CHECK_GT(report.at("sgemm_gflops").get<double>(), 0.0);
   BOOST_CHECK_EQUAL(report.at("rows").size(), 2u);
   BOOST_CHECK_EQUAL(report.at("rows")[1].at("mode").get<std::string>(), "stream");
-  check_refusal("{bin}/benchmark --works vit9 --rounds 1", 1, {"no work 'vit9'", "vit192"});
+  BOOST_CHECK_GT(report.at("ratios")[0].at("ratio").get<double>(), 0.0);
+  check_refusal("{bin}/benchmark --works vit9 --rounds 1", 2, {"vit9", "vit192"});
+  check_refusal("{bin}/benchmark --profile --json", 2, {"--json excludes --profile"});
+  check_refusal("{bin}/benchmark --profile --threads 2", 2, {"--threads excludes --profile"});
   const ProcessResult served =
       run_process("(printf 'prepare vit128 forward 1\nrun vit128 nothing 1\nquit\n' | {bin}/benchmark --serve)");
   BOOST_CHECK_MESSAGE(served.output.find("\"ok\":true") != std::string::npos, served.output);

@@ -9,4 +9,6 @@ namespace engine {
 std::int64_t matmul_flops() noexcept;
 std::int64_t thread_matmul_flops() noexcept;  // of the calling thread alone
 
+void count_matmul_flops(std::int64_t flops) noexcept;  // by the calling thread; for the kernels
+
 }  // namespace engine
