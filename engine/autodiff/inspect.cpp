@@ -104,8 +104,9 @@ void Watch::check(TangentSpan arguments, TangentSpan made) const {
     }
     if (rules_running > 1 && !given_finite) return;
     throw NonFiniteError("[" + std::string(op_.name()) + "] its " + std::string(to_string(rule_)) +
-                         " made a value that is not finite: result " + std::to_string(i) + ", " +
-                         describe(made[i]->tensor()) + ", has " + *found + "; it was given" + given + ".");
+                         (given_finite ? " made" : " passed on") + " a value that is not finite: result " +
+                         std::to_string(i) + ", " + describe(made[i]->tensor()) + ", has " + *found + "; it was given" +
+                         given + ".");
   }
 }
 

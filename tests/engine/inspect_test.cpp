@@ -45,6 +45,9 @@ BOOST_AUTO_TEST_CASE(a_forward_that_makes_a_nan_is_named) {
   tests::check_error(root, "[sqrt] its forward made a value that is not finite",
                      "result 0, f64 [2], has NaN at [1]; it was given f64 [2] all finite.");
   tests::check_error([&] { linearize(kRoot, Vars{x}); }, "[sqrt] its forward made", "has NaN at [1]");
+  const Tensor bad = Tensor::from<double>({4.0, std::numeric_limits<double>::quiet_NaN()}, {2});
+  tests::check_error([&] { sqrt(bad); }, "[sqrt] its forward passed on a value that is not finite",
+                     "it was given f64 [2] with NaN at [1].");
 }
 
 BOOST_AUTO_TEST_CASE(linear_rules_that_make_an_inf_are_named) {
