@@ -5,6 +5,8 @@
 #include <charconv>
 #include <initializer_list>
 
+#include "datasets/imagenet_names.hpp"
+
 namespace datasets {
 namespace {
 
@@ -149,7 +151,7 @@ std::vector<KnownSet> make_known_sets() {
       {"resisc45", {"resisc45"}, "aerial region", aerial, spaced},
       {"sun397", {"sun397", "SUN397"}, "scenic place", plain_prompts(), without_first_letter},
       {"stanford_cars", {"stanford_cars"}, "automobile model", cars},
-      {"imagenet", {"imagenet"}, "various object", imagenet_prompts()},
+      {"imagenet", {"imagenet"}, "various object", imagenet_prompts(), imagenet_name},
       {"rsscn7",
        {"rsscn7"},
        "overhead scene",

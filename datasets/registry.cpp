@@ -133,9 +133,9 @@ std::shared_ptr<const Dataset> load_real_set(const RealSet& set, const Split spl
   return std::make_shared<const Renamed>(std::move(loaded), std::move(names));
 }
 
-RealSplits load_real_splits(const RealSet& set, const std::int64_t image_size) {
+RealSplits load_real_splits(const RealSet& set, const std::int64_t image_size, std::shared_ptr<const Dataset> test) {
   RealSplits splits;
-  splits.test = load_real_set(set, Split::test, image_size);
+  splits.test = test ? std::move(test) : load_real_set(set, Split::test, image_size);
   splits.train = load_real_set(set, Split::train, image_size);
   if (set.format->load == load_class_folders && has_validation_folder(set.folder)) {
     splits.validation = load_real_set(set, Split::validation, image_size);

@@ -45,10 +45,10 @@ std::vector<RealSet> find_real_sets(const std::filesystem::path& data);
 std::shared_ptr<const Dataset> load_real_set(const RealSet& set, Split split, std::int64_t image_size);
 
 // Divided as the reference code does it: a validation folder if the set has one (EuroSAT), else reference_split of the
-// training files.
+// training files. `test` is the test part if it was loaded before, at this image size.
 struct RealSplits {
   std::shared_ptr<const Dataset> train, validation, test;
 };
-RealSplits load_real_splits(const RealSet& set, std::int64_t image_size);
+RealSplits load_real_splits(const RealSet& set, std::int64_t image_size, std::shared_ptr<const Dataset> test = nullptr);
 
 }  // namespace datasets

@@ -15,6 +15,7 @@
 #include "datasets/world/world_dataset.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
+#include "experiments/common/progress.hpp"
 #include "experiments/common/tasks.hpp"
 #include "experiments/data/contact_sheet.hpp"
 #include "experiments/data/survey.hpp"
@@ -40,7 +41,7 @@ long long printable(std::int64_t number) { return static_cast<long long>(number)
 
 Parts parts_of(const TaskSource& source, const Options& options) {
   if (source.real) {
-    const datasets::RealSplits splits = datasets::load_real_splits(*source.real, options.image_size);
+    const datasets::RealSplits& splits = real_splits(source, options.image_size);
     return {{"train", splits.train}, {"validation", splits.validation}, {"test", splits.test}};
   }
   const auto distribution =
@@ -53,6 +54,7 @@ Parts parts_of(const TaskSource& source, const Options& options) {
 void list_found(const datasets::RealSet& set) {
   std::printf("%-17s %-14s ", set.name.c_str(), std::string(set.format->name).c_str());
   try {
+    const Waiting waiting(set.name + ": reading " + set.folder.string());
     const datasets::RealSplits splits = datasets::load_real_splits(set, 32);
     std::printf("%7zu %8lld %10lld %8lld  %s\n", splits.train->class_names().size(), printable(splits.train->size()),
                 printable(splits.validation->size()), printable(splits.test->size()), set.folder.c_str());
@@ -129,7 +131,10 @@ std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
   std::int64_t images = 0;
   for (const auto& [name, split] : {std::pair{"train", datasets::Split::train}, {"test", datasets::Split::test}}) {
     try {
-      const DatasetPtr part = load_real_set(set, split, 32);
+      const DatasetPtr part = [&, split = split] {
+        const Waiting waiting(set.name + ": reading " + set.folder.string());
+        return load_real_set(set, split, 32);
+      }();
       images += part->size();
       for (const std::string& error : survey(*part, pool, set.name + " " + name).errors) {
         std::printf("%s\n", error.c_str());

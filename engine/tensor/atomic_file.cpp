@@ -36,7 +36,7 @@ std::string_view advice(const int error) noexcept {
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
   static std::atomic<unsigned> counter{0};
   std::filesystem::path name = path;
-  name += "." + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1)) + ".unfinished";
+  name += "." + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1)) + std::string(kUnfinished);
   return name;
 }
 

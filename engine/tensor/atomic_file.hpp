@@ -11,6 +11,9 @@
 
 namespace engine {
 
+// How temporary names end. One is left behind only by a process that was killed; nobody reads it.
+inline constexpr std::string_view kUnfinished = ".unfinished";
+
 class AtomicFile {
  public:
   // `where` opens the messages: "[where] path: what failed". All members throw std::runtime_error naming the file and

@@ -25,8 +25,10 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
                          {"mode", to_string(mode)},     {"pretrained", identity},
                          {"finetune", to_json(recipe)}, {"arithmetic", arithmetic(context.recipe)}};
   const std::filesystem::path file = folder / "finetuned.safetensors";
+  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
   if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
     say(label + ": already done in " + folder.path().string());
+    std::filesystem::remove(checkpoint);  // killed after its last file was written
     return *results;
   }
   folder.begin("finetune", fingerprint, context.seed, context.pool.threads(), file);
@@ -39,9 +41,9 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   nn::ParamTree theta = pretrained.theta0;
   nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
   const std::vector<TrainedGroup> groups{{"visual", &theta, &optimizer}};
-  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
   TrainingProgress progress = load_training_state(checkpoint, fingerprint, groups);
   std::vector<double>& losses = progress.losses;
+  if (!losses.empty()) say(label + ": going on after step " + std::to_string(losses.size()));
   const auto seconds = [&, earlier = progress.seconds] {
     return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };

@@ -117,8 +117,10 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   const PretrainRecipe& recipe = context.recipe.pretrain;
   const Json fingerprint = fingerprint_of(context, sources);
   const std::filesystem::path file = folder / "pretrained.safetensors";
+  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
   if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
     say("pretrain: already done in " + folder.path().string());
+    std::filesystem::remove(checkpoint);  // killed after its last file was written
     return *results;
   }
   folder.begin("pretrain", fingerprint, context.seed, context.pool.threads(), file);
@@ -134,7 +136,6 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   nn::AdamW scale_optimizer(shared_scale_layout, {.lr = recipe.lr, .beta2 = recipe.beta2, .weight_decay = 0.0});
   const std::vector<TrainedGroup> groups{{"visual", &theta, &optimizer}, {"scale", &scale, &scale_optimizer}};
 
-  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
   TrainingProgress progress = load_training_state(checkpoint, fingerprint, groups);
   std::vector<double>& losses = progress.losses;
   const auto seconds = [&, earlier = progress.seconds] {

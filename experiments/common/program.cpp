@@ -10,6 +10,7 @@
 #include "engine/parallel/precision.hpp"
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/interrupt.hpp"
+#include "experiments/common/training_loop.hpp"
 
 namespace experiments {
 
@@ -27,6 +28,10 @@ void add_common_options(CommandLine& line, CommonOptions& options) {
   line.action(
       "--check-finite", [] { engine::set_check_finite(true); },
       "Stop at the first NaN or Inf and name the op that made it; slower");
+  line.action(
+          "--save-every", [](const std::string& seconds) { set_save_interval(std::stod(seconds)); },
+          "Seconds between the checkpoints from which a killed training run goes on; 60 unless given")
+      .between(0.0, 1e9, "not negative");
   line.config_file("--config",
                    "Read options from a TOML file, such as: preset = \"smoke\"; the command line takes precedence");
 }

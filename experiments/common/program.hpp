@@ -20,7 +20,7 @@ struct CommonOptions {
   std::string preset = "quick";
 };
 
-// Adds --seed --threads --out --data --preset --precision --check-finite --config.
+// Adds --seed --threads --out --data --preset --precision --check-finite --save-every --config.
 void add_common_options(CommandLine& line, CommonOptions& options);
 void add_precision_option(CommandLine& line);  // one of them
 

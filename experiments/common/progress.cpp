@@ -86,4 +86,36 @@ void Progress::update(std::int64_t done, double loss) {
 
 void Progress::update(std::int64_t done) { update(done, std::numeric_limits<double>::quiet_NaN()); }
 
+Waiting::Waiting(std::string label, double patience_s)
+    : label_(std::move(label)), patience_s_(patience_s), teller_([this] { tell(); }) {}
+
+Waiting::~Waiting() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  ended_.notify_one();
+  teller_.join();
+}
+
+void Waiting::tell() {
+  const bool terminal = isatty(STDERR_FILENO) == 1;
+  const auto start = std::chrono::steady_clock::now();
+  std::chrono::duration<double> pause(patience_s_);
+  std::unique_lock lock(mutex_);
+  bool drawn = false;
+  while (!ended_.wait_for(lock, pause, [this] { return over_; })) {
+    const std::string line = label_ + "  " + duration(seconds_between(start, std::chrono::steady_clock::now()));
+    if (terminal) {
+      std::fprintf(stderr, "\r%s\x1b[K", line.c_str());
+      std::fflush(stderr);
+    } else {
+      say(line);
+    }
+    drawn = true;
+    pause = std::chrono::duration<double>(terminal ? kRedrawSeconds : kLineSeconds);
+  }
+  if (drawn && terminal) std::fputc('\n', stderr);
+}
+
 }  // namespace experiments

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace experiments {
 
@@ -36,6 +39,25 @@ class Progress {
   double patience_s_ = 0.0;
   Clock::time_point start_ = Clock::now();
   Clock::time_point shown_ = start_;
+};
+
+// For what cannot tell how far it is: while it lives, a line says how long it has lasted, once that is more than a moment.
+class Waiting {
+ public:
+  explicit Waiting(std::string label, double patience_s = 1.0);
+  ~Waiting();
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  void tell();
+
+  std::string label_;
+  double patience_s_;
+  std::mutex mutex_;  // guards over_
+  std::condition_variable ended_;
+  bool over_ = false;
+  std::thread teller_;  // the last member: it uses the others
 };
 
 std::string duration(double seconds);  // "42 s", "3 min 05 s"

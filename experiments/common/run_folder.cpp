@@ -1,12 +1,16 @@
 #include "experiments/common/run_folder.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <vector>
 
 #include "engine/tensor/atomic_file.hpp"
 #include "experiments/common/machine.hpp"
@@ -23,6 +27,28 @@ std::string now_utc() {
   char text[32];
   std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
+}
+
+// The lock ends with the process, whatever ends that.
+std::shared_ptr<const void> locked(const std::filesystem::path& folder) {
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return nullptr;
+  std::shared_ptr<const int> lock(new int(descriptor), [](const int* held) {
+    close(*held);
+    delete held;
+  });
+  if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno != EWOULDBLOCK) return nullptr;
+  throw std::runtime_error("[out] " + folder.string() +
+                           ": another run is writing into this folder; wait for its end, or give another --out.");
+}
+
+void remove_half_written(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == engine::kUnfinished) left.push_back(entry.path());
+  }
+  for (const std::filesystem::path& file : left) std::filesystem::remove(file);
 }
 
 }  // namespace
@@ -50,6 +76,8 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
   }
   if (access(path_.c_str(), W_OK | X_OK) != 0)
     throw std::runtime_error("[out] " + path_.string() + ": this folder cannot be written.");
+  lock_ = locked(path_);
+  if (lock_) remove_half_written(path_);
 }
 
 std::optional<Json> RunFolder::finished(const Json& fingerprint) const {

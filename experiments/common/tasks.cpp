@@ -4,6 +4,7 @@
 #include <cctype>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -26,7 +27,20 @@ using datasets::Dataset;
 using datasets::Split;
 using datasets::world::Distribution;
 
+struct TaskImages {
+  struct Kept {
+    std::uint64_t seed;
+    std::int64_t image_size;
+    DatasetPtr images;
+  };
+  DatasetPtr named;                                     // the test part, loaded for its class names at kNamedSize
+  std::map<std::int64_t, datasets::RealSplits> splits;  // of a real set, by the size of images
+  std::map<std::string, Kept> kept;                     // by part
+};
+
 namespace {
+
+constexpr std::int64_t kNamedSize = 32;
 
 constexpr double kMoment = 1.0;    // seconds; reading that takes longer shows a progress bar
 constexpr double kWebShare = 0.4;  // of a real training set is for pre-training
@@ -56,7 +70,11 @@ datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::st
   datasets::TaskText text{set.known != nullptr ? set.known->domain : name + " picture-class", {}, {}, {}};
   std::set<std::string> taken;
   for (const std::string& class_name : class_names) {
-    text.class_names.push_back(class_word(name, class_name));
+    std::string word = class_word(name, class_name);
+    if (set.known != nullptr && set.known->class_name != nullptr && taken.contains(word)) {
+      word += "-2";  // CLIP has one name for two classes of ImageNet, twice
+    }
+    text.class_names.push_back(std::move(word));
     if (!taken.insert(text.class_names.back()).second) {
       throw std::runtime_error("[data] " + name + ": the class '" + class_name +
                                "' occurs twice (case and punctuation do not count); name the classes in " +
@@ -75,11 +93,15 @@ datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::st
 std::string content_of(const datasets::RealSet& set) {
   const std::filesystem::path& folder = set.folder;
   std::vector<std::filesystem::path> files;
-  constexpr auto kFollow = std::filesystem::directory_options::follow_directory_symlink;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, kFollow)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
+  {
+    const Waiting waiting(set.name + ": listing " + folder.string());
+    constexpr auto kFollow = std::filesystem::directory_options::follow_directory_symlink;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, kFollow)) {
+      if (interrupt_requested()) throw Interrupted("stopped while listing " + folder.string() + ".");
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
   }
-  std::ranges::sort(files);
   engine::Hash hash;
   std::uint64_t hashed = 0;
   std::int64_t done = 0;
@@ -122,8 +144,9 @@ DatasetPtr part(const DatasetPtr& set, std::int64_t begin, std::int64_t end, std
       set, std::vector<std::int64_t>(order.begin() + begin, order.begin() + begin + count));
 }
 
-RealParts divide(const datasets::RealSet& set, const Recipe& recipe) {
-  const datasets::RealSplits splits = datasets::load_real_splits(set, recipe.vit.image_size);
+RealParts divide(const TaskSource& source, const Recipe& recipe) {
+  const datasets::RealSet& set = *source.real;
+  const datasets::RealSplits& splits = real_splits(source, recipe.vit.image_size);
   const std::int64_t trained = splits.train->size();
   const std::int64_t web_end = static_cast<std::int64_t>(kWebShare * static_cast<double>(trained));
   const auto head = [&](const DatasetPtr& whole, std::int64_t most, std::string_view what) {
@@ -157,7 +180,7 @@ class StyledDataset final : public Dataset {
   std::uint64_t name_hash_;
 };
 
-// Drawn or decoded once, on the pool; `what` is what the progress bar of a long reading says.
+// Drawn or decoded on the pool; `what` is what the progress bar of a long reading says.
 DatasetPtr kept(DatasetPtr source, const std::string& what, engine::ShardPool& pool) {
   const std::int64_t images = source->size();
   Progress progress(what, images, 0, 1, "images");
@@ -174,6 +197,22 @@ DatasetPtr kept(DatasetPtr source, const std::string& what, engine::ShardPool& p
                                  progress.update(done * images / blocks);
                                });
                              });
+}
+
+// The same of a part whose first images may have been kept before: with one seed, a part is the beginning of every longer
+// one.
+DatasetPtr kept_once(const TaskSource& source, const std::string& name, const DatasetPtr& part, std::uint64_t seed,
+                     engine::ShardPool& pool) {
+  const std::int64_t count = part->size();
+  TaskImages::Kept& known = source.images->kept[name];
+  if (known.images == nullptr || known.seed != seed || known.image_size != part->image_size() ||
+      known.images->size() < count) {
+    known = {seed, part->image_size(), kept(part, source.name + " " + name, pool)};
+  }
+  if (known.images->size() == count) return known.images;
+  std::vector<std::int64_t> first(static_cast<std::size_t>(count));
+  std::iota(first.begin(), first.end(), std::int64_t{0});
+  return std::make_shared<const datasets::Subset>(known.images, std::move(first));
 }
 
 }  // namespace
@@ -194,10 +233,14 @@ TaskSource find_source(const std::string& name, const std::filesystem::path& dat
     throw std::invalid_argument("[tasks] '" + name + "' is a built-in task, and a set in " + real->folder.string() +
                                 "; rename that folder.");
   }
-  if (built_in) return {name, std::nullopt, {}, datasets::world::find_task(name).text};
+  const auto images = std::make_shared<TaskImages>();
+  if (built_in) return {name, std::nullopt, {}, datasets::world::find_task(name).text, images};
   if (real) {
-    const DatasetPtr test = datasets::load_real_set(*real, Split::test, 32);
-    return {name, real, content_of(*real), text_of(*real, test->class_names())};
+    {
+      const Waiting waiting(name + ": reading " + real->folder.string());
+      images->named = datasets::load_real_set(*real, Split::test, kNamedSize);
+    }
+    return {name, real, content_of(*real), text_of(*real, images->named->class_names()), images};
   }
   std::string known;
   for (const std::string& task : world_task_names()) known += " " + task;
@@ -224,28 +267,39 @@ std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::
   return sources;
 }
 
+const datasets::RealSplits& real_splits(const TaskSource& source, std::int64_t image_size) {
+  TaskImages& images = *source.images;
+  const auto known = images.splits.find(image_size);
+  if (known != images.splits.end()) return known->second;
+  const Waiting waiting(source.name + ": reading " + source.real->folder.string());
+  DatasetPtr test = image_size == kNamedSize ? images.named : nullptr;
+  return images.splits.emplace(image_size, datasets::load_real_splits(*source.real, image_size, std::move(test)))
+      .first->second;
+}
+
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {
   const FinetuneRecipe& sizes = recipe.finetune;
   if (!source.real) {
-    const auto draw = [&](Split split, std::int64_t count) {
-      return kept(make_world_dataset(datasets::world::find_task(source.name), Distribution::target, split, count, seed,
-                                     recipe.vit.image_size),
-                  source.name, pool);
+    const auto draw = [&](Split split, const std::string& name, std::int64_t count) {
+      return kept_once(source, name,
+                       make_world_dataset(datasets::world::find_task(source.name), Distribution::target, split, count,
+                                          seed, recipe.vit.image_size),
+                       seed, pool);
     };
     return {source.name,
             source.content,
             source.text,
-            draw(Split::train, sizes.train_images),
-            draw(Split::validation, sizes.validation_images),
-            draw(Split::test, sizes.test_images)};
+            draw(Split::train, "train", sizes.train_images),
+            draw(Split::validation, "validation", sizes.validation_images),
+            draw(Split::test, "test", sizes.test_images)};
   }
-  const RealParts parts = divide(*source.real, recipe);
+  const RealParts parts = divide(source, recipe);
   return {source.name,
           source.content,
           source.text,
-          sizes.random_crop ? parts.train : kept(parts.train, source.name + " train", pool),
-          kept(parts.validation, source.name + " validation", pool),
-          kept(parts.test, source.name + " test", pool)};
+          sizes.random_crop ? parts.train : kept_once(source, "train", parts.train, kSplitSeed, pool),
+          kept_once(source, "validation", parts.validation, kSplitSeed, pool),
+          kept_once(source, "test", parts.test, kSplitSeed, pool)};
 }
 
 DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {
@@ -256,8 +310,7 @@ DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_
                                    seed, recipe.vit.image_size),
                 what, pool);
   }
-  return kept(std::make_shared<const StyledDataset>(divide(*source.real, recipe).web, count, seed, source.name), what,
-              pool);
+  return kept(std::make_shared<const StyledDataset>(divide(source, recipe).web, count, seed, source.name), what, pool);
 }
 
 }  // namespace experiments

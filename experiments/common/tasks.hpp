@@ -17,11 +17,14 @@
 
 namespace experiments {
 
-struct TaskSource {
+struct TaskImages;  // what was read of a task so far
+
+struct TaskSource {  // made by find_source
   std::string name;
   std::optional<datasets::RealSet> real;  // none for a task of the built-in world
   std::string content;                    // a fingerprint of its files; empty likewise
   datasets::TaskText text;
+  std::shared_ptr<TaskImages> images;  // shared by all stages of a program, so that each file is read once
 };
 
 // By name: a task of the world, or a set below `data` (datasets/registry.hpp). Throws std::invalid_argument with the
@@ -36,6 +39,9 @@ std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::
 
 using DatasetPtr = std::shared_ptr<const datasets::Dataset>;
 
+// datasets::load_real_splits of a real set, once for each size. Says so if that takes long.
+const datasets::RealSplits& real_splits(const TaskSource& source, std::int64_t image_size);
+
 struct TaskData {
   std::string name;
   std::string content;  // as the source's
@@ -44,9 +50,10 @@ struct TaskData {
 };
 // Drawn or decoded once, on the pool, and kept in memory as bytes; more than datasets::kMostBytesInMemory in one part are
 // decoded anew in every epoch, and so are the training images of a real set for random crops, which are cut from the
-// picture as its file has it. Throws Interrupted after Ctrl-C. Real sets: test and validation images are those of the reference code; 40 % of
-// its training images are for pre-training and the rest to fine-tune on. Of each part the first so many images of an
-// order fixed for good are taken, so no program's options can make one part run into another.
+// picture as its file has it. What was loaded before from this source is not read again. Throws Interrupted after Ctrl-C.
+// Real sets: test and validation images are those of the reference code; 40 % of its training images are for pre-training
+// and the rest to fine-tune on. Of each part the first so many images of an order fixed for good are taken, so no
+// program's options can make one part run into another.
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
 
 // Images of the web distribution. Real images get its photometric step; a set smaller than asked for is used several

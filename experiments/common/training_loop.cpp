@@ -1,5 +1,6 @@
 #include "experiments/common/training_loop.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <stdexcept>
@@ -14,6 +15,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+std::atomic<double> save_interval_s{60.0};
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Nothing to speak of unless images come from files on a slow disk, or are larger than the steps are long.
@@ -26,8 +29,9 @@ void say_if_waited(const std::string& label, double waited, double elapsed) {
 
 }  // namespace
 
+void set_save_interval(double seconds) noexcept { save_interval_s = seconds; }
+
 void run(const TrainingLoop& loop, std::vector<double>& losses) {
-  constexpr std::chrono::seconds kSaveInterval{60};
   Progress progress(loop.label, loop.steps, static_cast<std::int64_t>(losses.size()), loop.batch, "images");
   BatchStream batches(loop.loader, static_cast<std::int64_t>(losses.size()), loop.steps, loop.threads);
   const Clock::time_point start = Clock::now();
@@ -49,7 +53,7 @@ void run(const TrainingLoop& loop, std::vector<double>& losses) {
                                " is not finite; --check-finite names the op, a smaller learning rate may help.");
     }
     progress.update(step + 1, losses.back());
-    if (Clock::now() - saved > kSaveInterval) {
+    if (step + 1 < loop.steps && seconds_since(saved) > save_interval_s) {
       loop.save(losses);
       saved = Clock::now();
     }

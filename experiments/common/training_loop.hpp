@@ -21,8 +21,12 @@ struct TrainingLoop {
   std::function<void(const std::vector<double>& losses)> save;  // a checkpoint after losses.size() steps
 };
 
-// Runs from step losses.size() to the end, appending to `losses`. Saves every minute and when stopped; throws
+// Runs from step losses.size() to the end, appending to `losses`. Saves now and then and when stopped; throws
 // Interrupted then, std::runtime_error if a loss is not finite, and what the loader throws for a batch when that is due.
 void run(const TrainingLoop& loop, std::vector<double>& losses);
+
+// Between the checkpoints of all training runs of this process, so at most so much of one is lost when it is killed: a
+// minute unless set; 0 saves after every step.
+void set_save_interval(double seconds) noexcept;
 
 }  // namespace experiments

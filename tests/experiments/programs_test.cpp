@@ -188,6 +188,21 @@ BOOST_AUTO_TEST_CASE(weights_of_another_model_are_refused) {
   check_refusal(finetune, 1, {"changed.safetensors", "'visual.proj' must be"});
 }
 
+BOOST_AUTO_TEST_CASE(two_runs_into_one_folder_are_refused) {
+  const TemporaryDirectory folder;
+  const std::string out = (folder.path() / "run").string();
+  {
+    const experiments::RunFolder running(out);
+    std::ofstream(running / "results.json.1-0.unfinished") << "{";
+    check_refusal("{bin}/pretrain" + kSmallTasks + "--out " + out, 1, {out, "another run is writing", "--out"});
+    BOOST_CHECK(std::filesystem::exists(running / "results.json.1-0.unfinished"));  // it may be that run's
+    check_refusal("{bin}/reproduce" + kSmallTasks + "--out " + out, 1, {out, "another run is writing", "--out"});
+    BOOST_CHECK_THROW(experiments::RunFolder{out}, std::runtime_error);
+  }
+  const experiments::RunFolder next(out);  // after its end
+  BOOST_CHECK(std::filesystem::is_empty(out));
+}
+
 BOOST_AUTO_TEST_CASE(a_disk_that_fills_up_leaves_nothing_half_written) {
   const TemporaryDirectory folder;
   const std::string out = (folder.path() / "full").string();

@@ -8,10 +8,12 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <thread>
 
 #include "tests/support/temporary_directory.hpp"
 
 using experiments::Progress;
+using experiments::Waiting;
 
 namespace {
 
@@ -52,6 +54,15 @@ BOOST_AUTO_TEST_CASE(what_takes_no_longer_than_a_moment_is_not_told) {
                       progress.update(10);
                     }),
                     "");
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_tell_how_far_it_is_tells_how_long_it_lasts) {
+  const std::string text = said([] {
+    const Waiting waiting("listing", 0.0);
+    while (std::ftell(stderr) == 0) std::this_thread::yield();
+  });
+  BOOST_CHECK_EQUAL(text, "listing  0 s\n");
+  BOOST_CHECK_EQUAL(said([] { const Waiting waiting("listing", 1000.0); }), "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,8 @@
 // The stages from the inside: the same bits on any number of threads, and after an interruption; cached features
 // against new passes.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "experiments/arithmetic/features.hpp"
@@ -118,6 +120,62 @@ BOOST_AUTO_TEST_CASE(each_real_set_is_styled_by_a_random_stream_of_its_own) {
   BOOST_CHECK(styled != image("first", 2, 0));
   BOOST_CHECK(styled != image("first", 1, 80));  // the same picture again
   BOOST_CHECK(styled != image("second", 1, 0));
+}
+
+BOOST_AUTO_TEST_CASE(each_file_is_read_once) {
+  const TemporaryDirectory folder;
+  tests::write_idx_set(folder.path() / "first", 0);
+  Recipe recipe = tiny();
+  engine::ShardPool pool(2);
+  const TaskSource source = find_source("first", folder.path());
+  load_web(source, recipe, 1, pool);
+  std::filesystem::remove_all(folder.path() / "first");
+  const TaskData task = load_task(source, recipe, 1, pool);
+  BOOST_CHECK_THROW(find_source("first", folder.path()), std::invalid_argument);  // the files are gone
+
+  // A later stage asks for fewer images, or for more; what it has read before is not read again.
+  const auto image = [](const datasets::Dataset& set, std::int64_t index) {
+    std::vector<float> chw(static_cast<std::size_t>(3 * set.image_size() * set.image_size()));
+    set.read_image(index, chw);
+    return chw;
+  };
+  for (const TaskSource& each : {source, sources()[0]}) {
+    const TaskData whole = load_task(each, recipe, 1, pool);
+    BOOST_CHECK(load_task(each, recipe, 1, pool).test == whole.test);
+    Recipe shorter = recipe;
+    shorter.finetune.train_images = 5;
+    Recipe longer = recipe;
+    longer.finetune.validation_images = 2 * whole.validation->size();
+    for (const Recipe& other : {shorter, longer}) {
+      const TaskData again = load_task(each, other, 1, pool);
+      const std::int64_t both = std::min(again.train->size(), whole.train->size());
+      BOOST_CHECK_EQUAL(again.train->size(), std::min(other.finetune.train_images, whole.train->size()));
+      for (std::int64_t i = 0; i < both; ++i) {
+        BOOST_CHECK_EQUAL(again.train->label(i), whole.train->label(i));
+        BOOST_CHECK(image(*again.train, i) == image(*whole.train, i));
+      }
+      for (std::int64_t i = 0; i < whole.validation->size(); ++i)
+        BOOST_CHECK(image(*again.validation, i) == image(*whole.validation, i));
+    }
+  }
+  const TaskSource digits = sources()[0];
+  const TaskData one = load_task(digits, recipe, 1, pool);
+  BOOST_CHECK(image(*load_task(digits, recipe, 2, pool).test, 0) != image(*one.test, 0));  // of another seed
+  recipe.vit.image_size = 16;
+  BOOST_CHECK_EQUAL(load_task(digits, recipe, 2, pool).test->image_size(), 16);
+}
+
+BOOST_AUTO_TEST_CASE(two_classes_that_clip_calls_the_same_are_told_apart) {
+  const TemporaryDirectory folder;
+  for (const char* const part : {"train", "val"}) {
+    for (const char* const wordnet : {"n03773504", "n04008634"}) {
+      const std::filesystem::path pictures = folder.path() / "imagenet" / part / wordnet;
+      std::filesystem::create_directories(pictures);
+      std::ofstream(pictures / "1.ppm") << "P6 1 1 255\nabc";
+    }
+  }
+  const TaskSource source = find_source("imagenet", folder.path());
+  BOOST_CHECK((source.text.class_names == std::vector<std::string>{"imagenet-missile", "imagenet-missile-2"}));
 }
 
 BOOST_AUTO_TEST_CASE(alpha_runs_from_zero_to_one_in_twenty_steps) {

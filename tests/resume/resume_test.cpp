@@ -1,0 +1,219 @@
+// A run of `reproduce` that is killed, or finds the disk full, loses nothing that was finished: the same command ends
+// with the weights and results of an undisturbed run, bit for bit.
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <csignal>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "engine/tensor/atomic_file.hpp"
+#include "engine/tensor/random.hpp"
+#include "experiments/common/run_folder.hpp"
+#include "tests/experiments/process.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+using experiments::Json;
+using experiments::RunFolder;
+using tests::bytes_of_file;
+using tests::ProcessResult;
+using tests::run_process;
+using tests::TemporaryDirectory;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t kSeed = 20;
+
+// Long enough to be killed in every stage, with a checkpoint after each step.
+const std::vector<std::string> kOptions{
+    "--preset",         "smoke", "--tasks",          "digits,signs", "--control",    "none", "--threads", "2",
+    "--pretrain-steps", "60",    "--finetune-steps", "40",           "--save-every", "0"};
+
+std::string command(const fs::path& out) {
+  std::string text = "{bin}/reproduce";
+  for (const std::string& option : kOptions) text += " " + option;
+  return text + " --out " + out.string();
+}
+
+void without_times(Json& json) {
+  if (json.is_object()) {
+    for (const std::string key : {"seconds", "started"}) json.erase(key);
+  }
+  if (json.is_structured()) {
+    for (Json& value : json) without_times(value);
+  }
+}
+
+// Every file of a run by its path in the folder: its bytes, or of a complete JSON file all but the times.
+std::map<std::string, std::string> contents(const fs::path& out) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(out)) {
+    if (!entry.is_regular_file()) continue;
+    std::string& text = files[entry.path().lexically_relative(out).string()];
+    text = bytes_of_file(entry.path());
+    if (entry.path().extension() != ".json") continue;
+    Json json = experiments::read_json(entry.path());
+    without_times(json);
+    text = json.dump();
+  }
+  return files;
+}
+
+void check_same(const std::map<std::string, std::string>& got, const std::map<std::string, std::string>& expected,
+                const std::string& when) {
+  for (const auto& [file, text] : expected) {
+    BOOST_CHECK_MESSAGE(got.contains(file), when << ": " << file << " is missing");
+    if (got.contains(file)) BOOST_CHECK_MESSAGE(got.at(file) == text, when << ": " << file << " differs");
+  }
+  for (const auto& [file, text] : got)
+    BOOST_CHECK_MESSAGE(expected.contains(file), when << ": " << file << " was left behind");
+}
+
+// A running program that this test may kill; its words go to a file.
+class Running {
+ public:
+  Running(const fs::path& out, const fs::path& log) {
+    std::vector<std::string> words{std::string(TANGENT_BIN_DIR) + "/reproduce"};
+    words.insert(words.end(), kOptions.begin(), kOptions.end());
+    words.insert(words.end(), {"--out", out.string()});
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    process_ = fork();
+    if (process_ != 0) return;
+    const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    dup2(file, STDOUT_FILENO);
+    dup2(file, STDERR_FILENO);
+    execv(arguments[0], arguments.data());
+    _exit(127);
+  }
+  void kill() const { ::kill(process_, SIGKILL); }
+  int wait() const {  // the status, as waitpid gives it
+    int status = 0;
+    waitpid(process_, &status, 0);
+    return status;
+  }
+
+ private:
+  pid_t process_;
+};
+
+std::int64_t occurrences(const std::string& text, const std::string& what) {
+  std::int64_t count = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(resume)
+
+BOOST_AUTO_TEST_CASE(runs_killed_at_fifty_random_times_end_with_the_same_bits) {
+  constexpr int kKills = 50;
+  constexpr int kMostTries = 400;  // a kill may come after the end, when the machine is faster than at first
+  const TemporaryDirectory folder;
+  const auto start = std::chrono::steady_clock::now();
+  const ProcessResult whole = run_process(command(folder.path() / "whole"));
+  BOOST_REQUIRE_MESSAGE(whole.status == 0, whole.output);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::map<std::string, std::string> expected = contents(folder.path() / "whole");
+  BOOST_TEST_MESSAGE("an undisturbed run takes " << seconds << " s; seed " << kSeed);
+
+  engine::Random random({kSeed});
+  const fs::path out = folder.path() / "killed";
+  const fs::path log = folder.path() / "log";
+  std::string words;                        // of all killed and resumed runs
+  std::map<std::string, int> half_written;  // what lay about after the kills, by the end of its name
+  int kills = 0;
+  for (int tries = 0; kills < kKills && tries < kMostTries; ++tries) {
+    const double delay = random.uniform(0.0, seconds);
+    const Running run(out, log);
+    std::this_thread::sleep_for(std::chrono::duration<double>(delay));
+    run.kill();
+    const int status = run.wait();
+    words += bytes_of_file(log);
+    const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (killed) {
+      ++kills;
+      if (fs::exists(out)) {
+        for (const auto& entry : fs::recursive_directory_iterator(out)) {
+          const std::string name = entry.path().filename().string();
+          if (name.ends_with(engine::kUnfinished)) ++half_written["half-written"];
+          if (name == "checkpoint.safetensors") ++half_written["checkpoint"];
+        }
+      }
+    } else {
+      BOOST_REQUIRE_MESSAGE(WIFEXITED(status) && WEXITSTATUS(status) == 0, bytes_of_file(log));
+    }
+    // Half of the killed runs are killed again on their way to the end.
+    if (killed && random.chance(0.5)) continue;
+    const std::string when = "kill " + std::to_string(kills) + ", after " + std::to_string(delay) + " s";
+    const ProcessResult again = run_process(command(out));
+    BOOST_REQUIRE_MESSAGE(again.status == 0, when << ": " << again.output);
+    words += again.output;
+    check_same(contents(out), expected, when);
+    fs::remove_all(out);
+  }
+  BOOST_CHECK_EQUAL(kills, kKills);
+  // The kills met what they were to meet.
+  BOOST_TEST_MESSAGE("half-written files " << half_written["half-written"] << ", checkpoints "
+                                           << half_written["checkpoint"] << ", resumed "
+                                           << occurrences(words, "going on after step") << ", stages skipped "
+                                           << occurrences(words, "already done"));
+  BOOST_CHECK_GT(half_written["checkpoint"], 0);
+  BOOST_CHECK_GT(occurrences(words, "pretrain: going on after step"), 0);
+  BOOST_CHECK_GT(occurrences(words, "(linear): going on after step"), 0);
+  BOOST_CHECK_GT(occurrences(words, "already done"), 0);
+}
+
+// The disk fills up in the midst of any one file, or the process ends there.
+BOOST_AUTO_TEST_CASE(trouble_with_any_one_file_loses_nothing_that_was_finished) {
+  const TemporaryDirectory folder;
+  const ProcessResult whole = run_process(command(folder.path() / "whole"));
+  BOOST_REQUIRE_MESSAGE(whole.status == 0, whole.output);
+  const std::map<std::string, std::string> expected = contents(folder.path() / "whole");
+  std::vector<std::string> files{"pretrain/checkpoint.safetensors", "finetune/linear/signs/checkpoint.safetensors"};
+  for (const auto& [file, text] : expected) files.push_back(file);
+  const fs::path out = folder.path() / "troubled";
+  for (const std::string kind : {"full", "kill"}) {
+    for (const std::string& file : files) {
+      const std::string when = kind + ", " + file;
+      const ProcessResult troubled = run_process("env LD_PRELOAD=" TANGENT_TROUBLE " TROUBLE=" + kind +
+                                                 " TROUBLE_FILE=" + (out / file).string() + ". " + command(out));
+      const std::map<std::string, std::string> left = contents(out);
+      const auto half_written =
+          std::ranges::count_if(left, [](const auto& each) { return each.first.ends_with(engine::kUnfinished); });
+      if (kind == "full") {
+        const std::string message = (out / file).string() + ": cannot be written: No space left on device";
+        BOOST_CHECK_MESSAGE(troubled.status == 1 && troubled.output.find(message) != std::string::npos,
+                            when << ": exit status 1 and '" << message << "' expected; got " << troubled.status
+                                 << " and:\n"
+                                 << troubled.output);
+        BOOST_CHECK_MESSAGE(half_written == 0, when << ": a half-written file was left behind");
+      } else {
+        BOOST_CHECK_MESSAGE(troubled.status == 128 + SIGKILL, when << ": exit status " << troubled.status);
+        BOOST_CHECK_MESSAGE(half_written == 1, when << ": " << half_written << " half-written files");
+      }
+      const auto finished =
+          std::ranges::count_if(left, [](const auto& each) {  // stages; the whole is put together anew
+            return each.first.ends_with("/results.json");
+          });
+      const ProcessResult again = run_process(command(out));
+      BOOST_REQUIRE_MESSAGE(again.status == 0, when << ": " << again.output);
+      BOOST_CHECK_MESSAGE(occurrences(again.output, "already done") == finished, when << ": " << finished
+                                                                                      << " stages were done; got:\n"
+                                                                                      << again.output);
+      check_same(contents(out), expected, when);
+      fs::remove_all(out);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
