@@ -131,7 +131,7 @@ std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
   std::int64_t images = 0;
   for (const auto& [name, split] : {std::pair{"train", datasets::Split::train}, {"test", datasets::Split::test}}) {
     try {
-      const DatasetPtr part = [&, split = split] {
+      const DatasetPtr part = [&] {
         const Waiting waiting(set.name + ": reading " + set.folder.string());
         return load_real_set(set, split, 32);
       }();

@@ -17,6 +17,7 @@
 #include "datasets/world/world_dataset.hpp"
 #include "engine/tensor/hash.hpp"
 #include "engine/tensor/random.hpp"
+#include "experiments/common/captions.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
 #include "models/word_vectors.hpp"
@@ -64,6 +65,20 @@ std::string class_word(const std::string& set, const std::string& class_name) {
   return word;
 }
 
+// CLIP's prompts for the set, or three plain ones where it has none. A caption that names no class must still tell what
+// the set is about: where one would not ("a photo of a .") the domain goes before the class.
+std::vector<std::string> templates_of(const datasets::RealSet& set, const std::string& domain) {
+  std::vector<std::string> patterns{"a photo of a {class}", "the {class}", "a picture of the {class}"};
+  if (set.known != nullptr && !set.known->templates.empty()) patterns = set.known->templates;
+  const auto tells_nothing = [](const std::string& pattern) {
+    return models::content_words(caption(pattern, "")).empty();
+  };
+  if (std::ranges::any_of(patterns, tells_nothing)) {
+    for (std::string& pattern : patterns) pattern = caption(pattern, domain + " {class}");
+  }
+  return patterns;
+}
+
 // Sets that are not known are called by their own name.
 datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::string> class_names) {
   const std::string& name = set.name;
@@ -82,15 +97,13 @@ datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::st
     }
     text.aliases.push_back("synonym-of-" + text.class_names.back());
   }
-  for (const std::string_view opening : {"a photo of a ", "the ", "a picture of the "}) {
-    text.templates.push_back(std::string(opening) + text.domain + " {class}");
-  }
+  text.templates = templates_of(set, text.domain);
   return text;
 }
 
-// Names and sizes of all files in the folder, and their bytes up to 2 GiB: results made from other data must not be
-// taken for these.
-std::string content_of(const datasets::RealSet& set) {
+// Names and sizes of all files in the folder, and their bytes up to 2 GiB, and the words for them: results made from
+// other data must not be taken for these.
+std::string content_of(const datasets::RealSet& set, const datasets::TaskText& text) {
   const std::filesystem::path& folder = set.folder;
   std::vector<std::filesystem::path> files;
   {
@@ -117,6 +130,9 @@ std::string content_of(const datasets::RealSet& set) {
     if (hashed > kMostHashed) continue;
     std::ifstream stream(file, std::ios::binary);
     hash.add(std::string(std::istreambuf_iterator<char>(stream), {}));
+  }
+  for (const auto* const words : {&text.class_names, &text.aliases, &text.templates}) {
+    for (const std::string& each : *words) hash.add(each + "\n");
   }
   return hash.hex();
 }
@@ -240,7 +256,8 @@ TaskSource find_source(const std::string& name, const std::filesystem::path& dat
       const Waiting waiting(name + ": reading " + real->folder.string());
       images->named = datasets::load_real_set(*real, Split::test, kNamedSize);
     }
-    return {name, real, content_of(*real), text_of(*real, images->named->class_names()), images};
+    datasets::TaskText text = text_of(*real, images->named->class_names());
+    return {name, real, content_of(*real, text), std::move(text), images};
   }
   std::string known;
   for (const std::string& task : world_task_names()) known += " " + task;

@@ -22,7 +22,7 @@ struct TaskImages;  // what was read of a task so far
 struct TaskSource {  // made by find_source
   std::string name;
   std::optional<datasets::RealSet> real;  // none for a task of the built-in world
-  std::string content;                    // a fingerprint of its files; empty likewise
+  std::string content;                    // a fingerprint of its files and words; empty likewise
   datasets::TaskText text;
   std::shared_ptr<TaskImages> images;  // shared by all stages of a program, so that each file is read once
 };

@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(each_file_is_read_once) {
   const TaskSource source = find_source("first", folder.path());
   load_web(source, recipe, 1, pool);
   std::filesystem::remove_all(folder.path() / "first");
-  const TaskData task = load_task(source, recipe, 1, pool);
+  BOOST_CHECK_EQUAL(load_task(source, recipe, 1, pool).test->size(), 40);
   BOOST_CHECK_THROW(find_source("first", folder.path()), std::invalid_argument);  // the files are gone
 
   // A later stage asks for fewer images, or for more; what it has read before is not read again.
@@ -176,6 +176,28 @@ BOOST_AUTO_TEST_CASE(two_classes_that_clip_calls_the_same_are_told_apart) {
   }
   const TaskSource source = find_source("imagenet", folder.path());
   BOOST_CHECK((source.text.class_names == std::vector<std::string>{"imagenet-missile", "imagenet-missile-2"}));
+}
+
+BOOST_AUTO_TEST_CASE(captions_of_real_sets_are_clips_prompts) {
+  const TemporaryDirectory folder;
+  for (const char* const set : {"mnist", "fashion_mnist", "kmnist", "own"})
+    tests::write_idx_set(folder.path() / set, 0);
+  const auto templates = [&](const std::string& set) { return find_source(set, folder.path()).text.templates; };
+  using Templates = std::vector<std::string>;
+  BOOST_CHECK((templates("mnist") == Templates{"a photo of the number: \"{class}\"."}));
+  // A caption without a class would tell nothing: the domain goes before it.
+  BOOST_CHECK((templates("fashion_mnist") ==
+               Templates{"a photo of a clothing article {class}.", "a photo of the clothing article {class}."}));
+  // CLIP has no prompts for these.
+  BOOST_CHECK(
+      (templates("kmnist") == Templates{"a photo of a cursive character {class}", "the cursive character {class}",
+                                        "a picture of the cursive character {class}"}));
+  BOOST_CHECK_EQUAL(templates("own").front(), "a photo of a own picture-class {class}");
+
+  const TaskSource before = find_source("own", folder.path());
+  BOOST_CHECK_EQUAL(find_source("own", folder.path()).content, before.content);
+  std::filesystem::rename(folder.path() / "own", folder.path() / "renamed");  // the same files, other words
+  BOOST_CHECK_NE(find_source("renamed", folder.path()).content, before.content);
 }
 
 BOOST_AUTO_TEST_CASE(alpha_runs_from_zero_to_one_in_twenty_steps) {
