@@ -2,10 +2,12 @@
 // weights.
 //
 // A stage is done when its manifest carries the fingerprint of what is asked for now and its results are there; then it
-// is skipped.
+// is skipped. One run at a time writes into a folder: it holds a lock on the file .lock there, which goes with the process,
+// however that ends; the file stays.
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -15,7 +17,8 @@ namespace experiments {
 
 class RunFolder {
  public:
-  // Makes the folder. Throws std::runtime_error naming it and the cause if it cannot be made or written.
+  // Makes the folder and locks it until the last copy of this object is gone. Throws std::runtime_error naming it and the
+  // cause if it cannot be made or written, or if another run is writing into it.
   explicit RunFolder(std::filesystem::path path);
   const std::filesystem::path& path() const noexcept { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
@@ -29,7 +32,11 @@ class RunFolder {
 
  private:
   std::filesystem::path path_;
+  std::shared_ptr<const void> lock_;
 };
+
+// A folder for a few files beside a run's own, not locked. Throws as RunFolder does.
+void make_folder(const std::filesystem::path& path);
 
 Json read_json(const std::filesystem::path& path);  // throws std::runtime_error naming the file and the place
 void write_json(const std::filesystem::path& path, const Json& json);
