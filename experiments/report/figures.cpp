@@ -27,11 +27,11 @@ std::string line(const std::vector<std::string>& cells) {
   return text + "\n";
 }
 
-// A name in a data file: no tab, no end of line, no quote; never empty.
+// A name in a data file: no tab or end of line, no quote, and no backslash, which gnuplot reads as an escape there.
 std::string name_cell(const std::string& name) {
   std::string cell = name;
   for (char& c : cell) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == '"') c = '?';
+    if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\') c = '?';
   }
   return "\"" + cell + "\"";
 }
@@ -173,17 +173,18 @@ std::vector<Figure> negation_figures(const Json& results) {
     }
     return plot(parts);
   };
-  return {
-      {.caption = "Test accuracy after subtracting each task's vector: on the task itself, where low is forgotten "
-                  "(above), and on the control task, which should stay as it was (below).",
-       .script = "set multiplot layout 2,1\nset style data histograms\nset style histogram clustered gap 1\n"
-                 "set boxwidth 0.9\nset yrange [0:*]\nset xtics rotate by -20\nset key outside top center horizontal\n"
-                 "set grid noxtics\nset ylabel 'target (%)'\n" +
-                 bars("target") + "unset key\nset ylabel " + quoted(control.at("task").get<std::string>() + " (%)") +
-                 "\n" + bars("control"),
-       .files = {{"target", target}, {"control", kept}},
-       .width = 860,
-       .height = 600}};
+  return {{.caption = "Test accuracy after subtracting each task's vector: on the task itself, where low is forgotten "
+                      "(above), and on the control task, which should stay as it was (below).",
+           .script = "set multiplot layout 2,1\nset style data histograms\nset style histogram clustered gap 1\n"
+                     "set boxwidth 0.9\nset yrange [0:*]\nset xrange [-0.7:" +
+                     number(static_cast<double>(results.at("tasks").size()) - 0.3) +
+                     "]\nset xtics rotate by -20\nset key outside top center horizontal\n"
+                     "set grid noxtics\nset ylabel 'target (%)'\n" +
+                     bars("target") + "unset key\nset ylabel " +
+                     quoted(control.at("task").get<std::string>() + " (%)") + "\n" + bars("control"),
+           .files = {{"target", target}, {"control", kept}},
+           .width = 860,
+           .height = 600}};
 }
 
 std::vector<Figure> disentanglement_figures(const Json& results) {
@@ -250,7 +251,8 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
                     "second-order term. Right: the parts of the standard vectors in each group of parameters.",
                 .script =
                     "set multiplot layout 1,2\nset logscale xy\nset format y '%.0e'\nset xlabel 'alpha'\n"
-                    "set ylabel 'error |f - f_lin|'\nset key bottom right\n",
+                    "set ylabel 'error |f - f_lin|'\nset key bottom right\nset xrange [" +
+                    number(alphas.front() / 1.5) + ":" + number(alphas.back() * 1.5) + "]\n",
                 .files = {},
                 .width = 960,
                 .height = 440};
@@ -271,7 +273,8 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
   }
   if (parts.empty()) return {};
   if (start > 0.0) {
-    parts.push_back(number(start) + " * (x / " + number(alphas.front()) +
+    // A little below the curves, so as not to hide them.
+    parts.push_back(number(start / 3.0) + " * (x / " + number(alphas.front()) +
                     ")**2 with lines lc rgb '#7f7f7f' lw 1.5 dt 3 title 'slope 2'");
   }
   figure.script += plot(parts);

@@ -125,11 +125,16 @@ std::string first_lines(const std::string& text) {
 }  // namespace
 
 std::string quoted(const std::string& text) {
+  // Between single quotes nothing is a command or an escape. A single quote itself would have to be doubled, which
+  // gnuplot 5.4 misreads at the beginning of a string; an apostrophe looks the same.
   std::string result = "'";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '\'') result += '\'';
-    result += byte < 0x20 || byte == 0x7f ? '?' : c;
+    if (c == '\'') {
+      result += "\u2019";
+    } else {
+      result += byte < 0x20 || byte == 0x7f ? '?' : c;
+    }
   }
   return result + "'";
 }

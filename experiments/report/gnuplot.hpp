@@ -15,8 +15,8 @@ struct Figure {
   int height = 440;
 };
 
-// A gnuplot string that stands for just this text: nothing in it is a command or mark-up. Control characters become
-// question marks.
+// A gnuplot string that stands for this text: nothing in it is a command or mark-up. Control characters become question
+// marks, single quotes apostrophes.
 std::string quoted(const std::string& text);
 
 class Gnuplot {

@@ -188,19 +188,19 @@ BOOST_AUTO_TEST_CASE(names_are_shown_as_they_are) {
   BOOST_CHECK_EQUAL(count(page, "<svg"), 1);
   check_silent(page, "<script");
   check_says(page, "&lt;script&gt;alert(&#39;`touch x`&quot;&amp;&#39;)&lt;/script&gt;");
-  // In the figure, gnuplot escapes it; the label has one quote that a data file cannot hold.
+  // In the figure gnuplot escapes it; its data files cannot hold a double quote, an end of line or a backslash.
   const std::string figure = page.substr(page.find("<svg"));
-  check_says(figure, "&lt;script>alert('`touch x`?&amp;')&lt;/script>?\\");
+  check_says(figure, "&lt;script>alert('`touch x`?&amp;')&lt;/script>??");
 }
 
 BOOST_AUTO_TEST_CASE(a_quoted_name_is_no_command_of_gnuplot) {
-  BOOST_CHECK_EQUAL(experiments::quoted("it's"), "'it''s'");
+  BOOST_CHECK_EQUAL(experiments::quoted("it's\n\\"), "'it\u2019s?\\'");
   const TemporaryDirectory folder;
   const std::string file = (folder.path() / "made").string();
   const experiments::Gnuplot gnuplot;
   BOOST_REQUIRE(gnuplot.is_there());
-  for (const std::string name :
-       {"`touch " + file + "`", "' ; system 'touch " + file, "a\n!touch " + file, "@x %s {/:Bold y}_z"}) {
+  for (const std::string& name :
+       {"`touch " + file + "`", "' ; system 'touch " + file, "a\n!touch " + file, std::string("@x %s {/:Bold y}_z")}) {
     const std::string svg = gnuplot.draw(
         {.caption = "",
          .script = "set title " + experiments::quoted(name) + "\nplot x title " + experiments::quoted(name) + "\n",
@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(a_quoted_name_is_no_command_of_gnuplot) {
         "p_");
     BOOST_CHECK(!std::filesystem::exists(file));
     std::string shown = experiments::escaped(name);
-    for (const auto& [from, to] : std::map<std::string, std::string>{{"&#39;", "'"}, {"\n", "?"}}) {
+    for (const auto& [from, to] : std::map<std::string, std::string>{{"&#39;", "\u2019"}, {"&gt;", ">"}, {"\n", "?"}}) {
       for (std::size_t at = shown.find(from); at != std::string::npos; at = shown.find(from))
         shown.replace(at, from.size(), to);
     }
