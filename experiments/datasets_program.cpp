@@ -16,6 +16,7 @@
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
 #include "experiments/common/progress.hpp"
+#include "experiments/common/run_folder.hpp"
 #include "experiments/common/tasks.hpp"
 #include "experiments/data/contact_sheet.hpp"
 #include "experiments/data/survey.hpp"
@@ -195,7 +196,7 @@ int main(int argc, char** argv) {
     if (list_line.is_chosen()) return list(options);
     engine::ShardPool pool(options.threads > 0 ? options.threads : engine::hardware_threads());
     if (check_line.is_chosen()) return check_all(options, pool);
-    std::filesystem::create_directories(options.out);
+    const RunFolder folder(options.out);
     const bool all = options.names.empty();
     for (const TaskSource& source : find_sources(options.names, all ? "objects" : "none", options.data))
       show(source, options, pool);

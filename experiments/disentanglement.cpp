@@ -22,11 +22,11 @@ int main(int argc, char** argv) {
   std::optional<double> range;
   add_task_vector_options(line, options);
   line.option("--pairs", pairs, "Pairs of tasks, as digits:signs,letters:gauges (default: task i with task i + n/2)");
-  line.option("--grid-points", points, "Points along each axis (default: the preset's 7 for smoke, else 25)")
+  line.option("--grid-points", points, "Points along each axis (default: the preset's 7, 13 or 25)")
       .between(std::int64_t{2}, std::int64_t{1} << 10, "2 to 1024");
   line.option("--grid-range", range, "The grid goes from minus this to this (default: 3)")
       .between(1e-6, 1e6, "a positive number");
-  line.option("--grid-images", images, "Test images of each task (default: the preset's 32, 256 or 512)")
+  line.option("--grid-images", images, "Test images of each task (default: the preset's 32, 128 or 512)")
       .between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
   return run_task_vector_program(
       line, argc, argv, options, [&](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {

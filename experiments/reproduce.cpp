@@ -1,13 +1,18 @@
-// The paper's main comparison, end to end: pre-train, fine-tune every task in weight space and in tangent space, add
-// the task vectors, print the table. Stages that are already done are skipped.
+// The paper's experiments, end to end: pre-train, fine-tune every task in weight space and in tangent space, then
+// whatever the catalogue holds. Stages that are already done are skipped. Prints the main table and writes a report.
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "experiments/arithmetic/addition.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/program.hpp"
 #include "experiments/common/progress.hpp"
+#include "experiments/report/catalogue.hpp"
+#include "experiments/report/report.hpp"
 
 namespace experiments {
 namespace {
@@ -20,31 +25,127 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-Json reproduce(const Context& context, const std::vector<TaskSource>& sources, const std::string& control,
+struct Options {
+  CommonOptions common;
+  std::vector<std::string> tasks;
+  std::string control = "objects";
+  std::vector<std::string> experiments;  // none: all that these tasks allow
+  std::string command;                   // as it was given
+
+  bool asks_for(const std::string& name) const { return std::ranges::find(experiments, name) != experiments.end(); }
+  bool includes(const std::string& name) const { return experiments.empty() || asks_for(name); }
+  bool stops_after_pretraining() const {
+    return !experiments.empty() &&
+           std::ranges::all_of(experiments, [](const auto& name) { return name == "pretrain"; });
+  }
+};
+
+void pick(const Json& from, std::initializer_list<const char*> keys, Json& into) {
+  for (const char* key : keys) into[key] = from.at(key);
+}
+
+Json run_chain(const Context& context, const std::vector<TaskSource>& sources, const Options& options,
                const RunFolder& folder) {
   const RunFolder pretrain_folder(folder / "pretrain");
   const std::filesystem::path finetuned = folder / "finetune";
-  Json seconds;  // of each stage when it was computed, which for a skipped one its results tell
-
-  seconds["pretrain"] = pretrain(context, sources, pretrain_folder).at("seconds");
+  Json results;  // seconds are those of each stage when it was computed, which for a skipped one its results tell
+  const Json pretraining = pretrain(context, sources, pretrain_folder);
+  results["seconds"]["pretrain"] = pretraining.at("seconds");
+  pick(pretraining, {"parameters", "captions", "final_loss", "logit_scale", "losses"}, results["pretrain"]);
+  if (options.stops_after_pretraining()) return results;
   const Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
 
   for (const TaskSource& source : sources) {
-    if (source.name == control) continue;
+    if (source.name == options.control) continue;
     const TaskData task = load_task(source, context.recipe, context.seed, context.pool);
     for (const Mode mode : {Mode::standard, Mode::linear}) {
-      const std::string stage = "finetune_" + std::string(to_string(mode));
-      const Json results = finetune(context, pretrained, task, mode,
-                                    RunFolder(finetuned_folder(finetuned, to_string(mode), source.name)));
-      seconds[stage] = seconds.value(stage, 0.0) + results.at("seconds").get<double>();
+      const std::string name(to_string(mode));
+      const Json tuning =
+          finetune(context, pretrained, task, mode, RunFolder(finetuned_folder(finetuned, name, source.name)));
+      const std::string stage = "finetune_" + name;
+      results["seconds"][stage] = results["seconds"].value(stage, 0.0) + tuning.at("seconds").get<double>();
+      pick(tuning, {"final_loss", "task_vector_norm"}, results["finetune"][name][source.name]);
+      pick(tuning, {"pretrained_norm"}, results["finetune"]);
     }
   }
 
-  Json addition =
-      task_addition(context, {pretrained, sources, control, finetuned}, RunFolder(folder / "task_addition"));
-  seconds["task_addition"] = addition.at("seconds");
-  addition.erase("seconds");
-  return {{"seconds", std::move(seconds)}, {"task_addition", std::move(addition)}};
+  const TaskVectorInputs inputs{pretrained, sources, options.control, finetuned};
+  const Chain chain{context, inputs, options.common.preset};
+  for (const Experiment& experiment : catalogue()) {
+    if (!experiment.run || !options.includes(experiment.name)) continue;
+    if (const std::string reason = experiment.impossible ? experiment.impossible(chain) : ""; !reason.empty()) {
+      if (options.asks_for(experiment.name))
+        throw std::invalid_argument("[experiments] " + experiment.name + " cannot be run: " + reason + ".");
+      say(experiment.name + ": left out, " + reason);
+      continue;
+    }
+    Json found = experiment.run(chain, RunFolder(folder / experiment.name));
+    results["seconds"][experiment.name] = found.at("seconds");
+    found.erase("seconds");
+    results[experiment.name] = std::move(found);
+  }
+  return results;
+}
+
+// The main table; of chosen experiments, the tables of each.
+void print_tables(const Json& results, const Options& options) {
+  for (const Experiment& experiment : catalogue()) {
+    if (!results.contains(experiment.name)) continue;
+    if (options.asks_for(experiment.name)) {
+      std::printf("\n%s\n", experiment.table(results.at(experiment.name)).c_str());
+    } else if (options.experiments.empty() && experiment.name == "task_addition") {
+      std::printf("\n%s\n", addition_table(results.at(experiment.name)).c_str());
+    }
+  }
+}
+
+// As a shell takes it.
+std::string command_of(int argc, char** argv) {
+  std::string command;
+  for (int i = 0; i < argc; ++i) {
+    const std::string word = argv[i];
+    command += i > 0 ? " " : "";
+    if (!word.empty() && std::ranges::all_of(word, [](unsigned char c) {
+          return std::isalnum(c) != 0 || std::string("-_./,=:+@%").find(static_cast<char>(c)) != std::string::npos;
+        })) {
+      command += word;
+      continue;
+    }
+    command += '\'';
+    for (const char c : word) command += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    command += '\'';
+  }
+  return command;
+}
+
+void reproduce(const Options& options, const RecipeOptions& changes) {
+  const std::vector<TaskSource> sources = find_sources(options.tasks, options.control, options.common.data);
+  const RunFolder folder(options.common.out);
+  engine::ShardPool pool(thread_count(options.common));
+  const Context context{chosen_recipe(options.common, changes), options.common.seed, pool};
+  Json names = Json::array();
+  for (const TaskSource& source : sources) {
+    if (source.name != options.control) names.push_back(source.name);
+  }
+  folder.begin("reproduce",
+               {{"command", options.command},
+                {"preset", options.common.preset},
+                {"tasks", names},
+                {"control", options.control},
+                {"vit", to_json(context.recipe.vit)},
+                {"pretrain", to_json(context.recipe.pretrain)},
+                {"finetune", to_json(context.recipe.finetune)},
+                {"arithmetic", arithmetic(context.recipe)}},
+               options.common.seed, pool.threads());
+  const Stopwatch stopwatch;
+  const Json results = run_chain(context, sources, options, folder);
+  folder.finish(results);
+  write_report(folder.path());
+  print_tables(results, options);
+  for (const auto& [stage, seconds] : results.at("seconds").items())
+    std::printf("%-20s %s\n", stage.c_str(), duration(seconds.get<double>()).c_str());
+  std::printf("%-20s %s\n", "this run", duration(stopwatch.seconds()).c_str());
+  std::printf("results: %s\nreport:  %s\n", (folder / "results.json").c_str(), (folder / "report.html").c_str());
 }
 
 }  // namespace
@@ -53,33 +154,21 @@ Json reproduce(const Context& context, const std::vector<TaskSource>& sources, c
 int main(int argc, char** argv) {
   using namespace experiments;
   CommandLine line(
-      "Reproduces the main comparison of \"Task Arithmetic in the Tangent Space\": pre-trains a small CLIP, fine-tunes "
-      "it on every\n"
-      "task in weight space and in tangent space, adds the task vectors and prints the table. Each stage has a folder "
-      "in --out and\n"
-      "is skipped if it is done. Ctrl-C stops; the same command goes on.");
-  CommonOptions options;
+      "Reproduces \"Task Arithmetic in the Tangent Space\": pre-trains a small CLIP, fine-tunes it on every task in "
+      "weight space\n"
+      "and in tangent space, and runs the experiments on the task vectors. Prints the main table; writes results.json "
+      "and\n"
+      "report.html. Each stage has a folder in --out and is skipped if it is done. Ctrl-C stops; the same command goes "
+      "on.");
+  Options options;
   RecipeOptions changes;
-  std::vector<std::string> tasks;
-  std::string control = "objects";
-  add_common_options(line, options);
+  add_common_options(line, options.common);
   add_recipe_options(line, changes);
-  line.option("--tasks", tasks, "Tasks to learn and add (default: the eight built-in ones)");
-  line.option("--control", control, "A task to pre-train on and watch, or none");
-  return run_program(line, argc, argv, [&] {
-    const std::vector<TaskSource> sources = find_sources(tasks, control, options.data);
-    const RunFolder folder(options.out);
-    engine::ShardPool pool(thread_count(options));
-    const Context context{chosen_recipe(options, changes), options.seed, pool};
-    folder.begin("reproduce", {{"preset", options.preset}}, options.seed, pool.threads());
-    const Stopwatch stopwatch;
-    const Json results = reproduce(context, sources, control, folder);
-    folder.finish(results);
-    std::printf("\n%s\n", addition_table(results.at("task_addition")).c_str());
-    for (const auto& [stage, seconds] : results.at("seconds").items()) {
-      std::printf("%-18s %s\n", stage.c_str(), duration(seconds.get<double>()).c_str());
-    }
-    std::printf("%-18s %s\n", "this run", duration(stopwatch.seconds()).c_str());
-    std::printf("results: %s\n", (folder / "results.json").c_str());
-  });
+  line.option("--tasks", options.tasks, "Tasks to learn and add (default: the eight built-in ones)");
+  line.option("--control", options.control, "A task to pre-train on and watch, or none");
+  line.option("--experiments", options.experiments,
+              "Which to run, with what they need before them (default: all that these tasks allow)")
+      .among(experiment_names());
+  options.command = command_of(argc, argv);
+  return run_program(line, argc, argv, [&] { reproduce(options, changes); });
 }

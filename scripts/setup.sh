@@ -14,9 +14,10 @@ die() {
 # The leading comment of the script that was started.
 usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$script"; }
 
-# Debian 12's oneDNN asks for OpenCL when CMake looks for it, although nothing here runs on a GPU.
+# Debian 12's oneDNN asks for OpenCL when CMake looks for it, although nothing here runs on a GPU. gnuplot draws the
+# figures of report.html when it is there.
 packages=(g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libopenblas-dev libboost-test-dev libcli11-dev
-  nlohmann-json3-dev libstb-dev zlib1g-dev)
+  nlohmann-json3-dev libstb-dev zlib1g-dev gnuplot-nox)
 
 # shellcheck disable=SC2034  # for scripts/fuzz and .ci/run; libFuzzer and the sanitizers are in the second
 clang_packages=(clang libclang-rt-dev)

@@ -1,12 +1,16 @@
 #include "experiments/arithmetic/addition.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
 
 #include "experiments/arithmetic/features.hpp"
 #include "experiments/arithmetic/reference_files.hpp"
-#include "experiments/arithmetic/scores.hpp"
+#include "experiments/arithmetic/subsets.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
 #include "experiments/common/text_table.hpp"
@@ -14,179 +18,322 @@
 namespace experiments {
 namespace {
 
-// What one mode scores on one task: its fine-tuned model alone, and the sum of all task vectors at a given α.
-struct TaskScores {
-  double single_validation;
-  double single_test;
-  std::function<double(double alpha)> validation;
-  std::function<double(double alpha)> test;
+using Values = std::vector<double>;
+
+constexpr std::array<const char*, 3> kQuantities{"absolute", "normalised", "gap_closed"};
+
+enum class Split : std::size_t { validation, test };
+
+// Accuracies of one task on one split.
+struct Baseline {
+  double zero_shot;
+  std::map<std::string, double> single;  // of its own fine-tuned model, per mode
 };
 
-struct ModeResult {
-  double alpha;
-  std::vector<double> per_task;
-  std::vector<double> curve;                    // normalised validation accuracy at each α of the grid
-  std::vector<std::vector<double>> validation;  // of each task, its accuracy there
+// Over the tasks of a sum.
+struct Averages {
+  double absolute;
+  double normalised;
+  std::optional<double> gap_closed;  // none where fine-tuning gained nothing
 };
 
-ModeResult choose_alpha(const std::vector<TaskScores>& tasks, Progress& progress, std::int64_t& done) {
-  ModeResult result{0.0, {}, {}, std::vector<std::vector<double>>(tasks.size())};
-  double best = -1.0;
-  for (const double alpha : alpha_grid()) {
-    if (interrupt_requested())
-      throw Interrupted("stopped while choosing alpha; the same command starts this stage again.");
-    std::vector<double> ratios;
-    for (std::size_t t = 0; t < tasks.size(); ++t) {
-      result.validation[t].push_back(tasks[t].validation(alpha));
-      ratios.push_back(ratio(result.validation[t].back(), tasks[t].single_validation));
-    }
-    result.curve.push_back(mean(ratios));
-    if (result.curve.back() > best) {
-      best = result.curve.back();
-      result.alpha = alpha;
-    }
-    progress.update(++done);
-  }
-  for (const TaskScores& task : tasks) result.per_task.push_back(task.test(result.alpha));
-  return result;
+Averages averages(const Values& added, const Values& single, const Values& zero_shot) {
+  Values ratios;
+  for (std::size_t i = 0; i < added.size(); ++i) ratios.push_back(ratio(added[i], single[i]));
+  const double gap = mean(single) - mean(zero_shot);
+  return {mean(added), mean(ratios),
+          gap > 0.0 ? std::optional((mean(added) - mean(zero_shot)) / gap) : std::optional<double>()};
 }
+
+Json to_json(const Averages& of) {
+  return {{"absolute", of.absolute},
+          {"normalised", of.normalised},
+          {"gap_closed", of.gap_closed.has_value() ? Json(*of.gap_closed) : Json(nullptr)}};
+}
+
+// What one mode makes of one sum of task vectors. The tasks are those of the sum, in its order.
+struct Sum {
+  double alpha;
+  Values test;                     // accuracy of each task at that α
+  Averages average;                // of these
+  std::vector<Values> validation;  // of each task, its accuracy at each α of the grid
+  std::vector<Averages> curve;     // of these, at each α
+};
 
 class Addition {
  public:
-  Addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks)
+  Addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks,
+           const AdditionOptions& options)
       : shards_(context.shards()),
         model_(pretrained.vit.model()),
         tangent_model_(model_, pretrained.theta0),
-        standard_sum_(pretrained.vit.layout()),
-        linear_sum_(pretrained.vit.layout()),
-        tasks_(tasks) {
-    for (const TaskVectors& task : tasks) {
-      standard_sum_.axpy(1.0, task.standard);
-      linear_sum_.axpy(1.0, task.linear);
-      heads_.push_back(zero_shot_head(pretrained, task.task.text));
+        tasks_(tasks),
+        alphas_(alpha_grid(options.alpha_step)) {
+    const auto n = static_cast<std::int64_t>(tasks.size());
+    for (const std::int64_t size : subset_sizes(n)) {
+      if (size < n && options.subsets == 0) continue;
+      families_.push_back(task_subsets(n, size, size < n ? options.subsets : 1, context.seed));
     }
+    for (const TaskVectors& task : tasks) heads_.push_back(zero_shot_head(pretrained, task.task.text));
+    for (std::size_t t = 0; t < tasks.size(); ++t) directions_.push_back(directions_for(t));
   }
 
   Json run(const Pretrained& pretrained, const TaskData* control) {
-    const std::int64_t passes = static_cast<std::int64_t>(2 * tasks_.size() + kModes.size() * alpha_grid().size());
+    std::int64_t sums = 0;
+    for (const std::vector<Subset>& family : families_) sums += static_cast<std::int64_t>(family.size());
+    Progress progress(
+        "task addition",
+        static_cast<std::int64_t>(2 * tasks_.size()) + sums * static_cast<std::int64_t>(kModes.size() * alphas_.size()),
+        0, 1, "evaluations");
     std::int64_t done = 0;
-    Progress progress("task addition", passes, 0, 1, "evaluations");
-    std::map<std::string, std::vector<TaskScores>> scores;
-    std::vector<double> zero_shot;
     for (std::size_t t = 0; t < tasks_.size(); ++t) {
-      if (interrupt_requested())
-        throw Interrupted("stopped while evaluating; the same command starts this stage again.");
-      score_task(t, scores, zero_shot);
+      stop_if_asked();
+      evaluate_alone(t);
       progress.update(done += 2);
     }
-    std::map<std::string, ModeResult> results;
-    for (const char* mode : kModes) results.emplace(mode, choose_alpha(scores.at(mode), progress, done));
-    Json json = summary(scores, zero_shot, results);
-    if (control != nullptr) json["control"] = control_accuracies(pretrained, *control, results);
+    Json subsets = Json::array();
+    std::map<std::string, Sum> all;
+    for (const std::vector<Subset>& family : families_) {
+      std::map<std::string, std::vector<Sum>> of_mode;
+      for (const char* mode : kModes) {
+        for (const Subset& subset : family) of_mode[mode].push_back(add(mode, subset, progress, done));
+      }
+      subsets.push_back(describe(family, of_mode));
+      if (family.front().size() < tasks_.size()) continue;
+      for (const char* mode : kModes) all.emplace(mode, std::move(of_mode.at(mode).front()));
+    }
+    Json json = describe(all);
+    if (control != nullptr) json["control"] = control_accuracies(pretrained, *control, all);
+    json["subsets"] = std::move(subsets);
     return json;
   }
 
  private:
-  // θ0 + α Σ τ on the images; the only case in which every α is a pass of its own.
-  double standard_accuracy(std::size_t t, const datasets::Dataset& images, double alpha) const {
-    return accuracy(heads_[t], features(model_, tangent_model_.theta0() + alpha * standard_sum_, images, shards_));
+  static void stop_if_asked() {
+    if (interrupt_requested()) throw Interrupted("stopped while evaluating; the same command starts this stage again.");
   }
 
-  void score_task(std::size_t t, std::map<std::string, std::vector<TaskScores>>& scores,
-                  std::vector<double>& zero_shot) const {
-    const TaskVectors& own = tasks_[t];
-    const std::vector<nn::ParamTree> directions{own.standard, standard_sum_, own.linear, linear_sum_};
-    const auto validation = std::make_shared<const TangentFeatures>(
-        tangent_features(tangent_model_, *own.task.validation, directions, shards_));
-    const auto test =
-        std::make_shared<const TangentFeatures>(tangent_features(tangent_model_, *own.task.test, directions, shards_));
-    const models::ZeroShotHead& head = heads_[t];
-    const auto linear_scores = [&](std::size_t single, std::size_t sum) {
-      return TaskScores{accuracy(head, validation->at(1.0, single)), accuracy(head, test->at(1.0, single)),
-                        [&head, validation, sum](double alpha) { return accuracy(head, validation->at(alpha, sum)); },
-                        [&head, test, sum](double alpha) { return accuracy(head, test->at(alpha, sum)); }};
+  // The sums of task vectors along which a task's images need a tangent: its own and those it takes part in; or, where
+  // there are more of these than tasks, each task's, of which every sum is made.
+  std::vector<Subset> directions_for(std::size_t t) const {
+    std::vector<Subset> directions{{t}};
+    for (const std::vector<Subset>& family : families_) {
+      for (const Subset& subset : family) {
+        if (is_member(subset, t) && std::ranges::find(directions, subset) == directions.end())
+          directions.push_back(subset);
+      }
+    }
+    if (directions.size() <= tasks_.size()) return directions;
+    directions.clear();
+    for (std::size_t s = 0; s < tasks_.size(); ++s) directions.push_back({s});
+    return directions;
+  }
+
+  // Which tangents of task t add up to that of `subset`. Those of linear vectors lie behind those of standard ones.
+  std::vector<std::size_t> tangents_of(std::size_t t, const Subset& subset, std::string_view mode) const {
+    const std::vector<Subset>& directions = directions_[t];
+    const std::size_t first = mode == "linear" ? directions.size() : 0;
+    const auto index_of = [&](const Subset& sum) {
+      return static_cast<std::size_t>(std::ranges::find(directions, sum) - directions.begin());
     };
-    zero_shot.push_back(accuracy(head, {test->primal, test->labels}));
-    scores["posthoc"].push_back(linear_scores(0, 1));
-    scores["linear"].push_back(linear_scores(2, 3));
-    const nn::ParamTree theta = tangent_model_.theta0() + own.standard;
-    scores["standard"].push_back(
-        {accuracy(head, features(model_, theta, *own.task.validation, shards_)),
-         accuracy(head, features(model_, theta, *own.task.test, shards_)),
-         [this, t](double alpha) { return standard_accuracy(t, *tasks_[t].task.validation, alpha); },
-         [this, t](double alpha) { return standard_accuracy(t, *tasks_[t].task.test, alpha); }});
+    if (const std::size_t index = index_of(subset); index < directions.size()) return {first + index};
+    std::vector<std::size_t> indices;
+    for (const std::size_t s : subset) indices.push_back(first + index_of({s}));
+    return indices;
+  }
+
+  nn::ParamTree sum_of(const Subset& subset, std::string_view mode) const {
+    nn::ParamTree sum(tangent_model_.theta0().shared_layout());
+    for (const std::size_t t : subset) sum.axpy(1.0, mode == "linear" ? tasks_[t].linear : tasks_[t].standard);
+    return sum;
+  }
+
+  const datasets::Dataset& images(std::size_t t, Split split) const {
+    return split == Split::validation ? *tasks_[t].task.validation : *tasks_[t].task.test;
+  }
+
+  // Accuracy on one task's images of the three models without a sum, and the tangents for those with one.
+  void evaluate_alone(std::size_t t) {
+    std::vector<nn::ParamTree> directions;
+    for (const char* mode : {"standard", "linear"}) {
+      for (const Subset& subset : directions_[t]) directions.push_back(sum_of(subset, mode));
+    }
+    for (const Split split : {Split::validation, Split::test}) {
+      cached_[split].push_back(tangent_features(tangent_model_, images(t, split), directions, shards_));
+      const TangentFeatures& tangent = cached_[split].back();
+      baselines_[split].push_back({accuracy(heads_[t], {tangent.primal, tangent.labels}), {}});
+      for (const char* mode : kModes) {
+        const nn::ParamTree own = sum_of({t}, mode);
+        baselines_[split].back().single[mode] = accuracy_of(mode, {t}, own, t, split, 1.0);
+      }
+    }
+  }
+
+  // Of θ0 + α Σ τ over the subset, whose sum of task vectors is `tau`: a pass for the network, arithmetic for the others.
+  double accuracy_of(std::string_view mode, const Subset& subset, const nn::ParamTree& tau, std::size_t t, Split split,
+                     double alpha) const {
+    if (mode == "standard")
+      return accuracy(heads_[t], features(model_, tangent_model_.theta0() + alpha * tau, images(t, split), shards_));
+    return accuracy(heads_[t], cached_.at(split)[t].at(alpha, tangents_of(t, subset, mode)));
+  }
+
+  Sum add(const char* mode, const Subset& subset, Progress& progress, std::int64_t& done) const {
+    const nn::ParamTree tau = sum_of(subset, mode);
+    Sum sum{0.0, {}, {}, std::vector<Values>(subset.size()), {}};
+    double best = -1.0;
+    for (const double alpha : alphas_) {
+      stop_if_asked();
+      Values added;
+      for (std::size_t i = 0; i < subset.size(); ++i) {
+        added.push_back(accuracy_of(mode, subset, tau, subset[i], Split::validation, alpha));
+        sum.validation[i].push_back(added.back());
+      }
+      sum.curve.push_back(
+          averages(added, single(subset, mode, Split::validation), zero_shot(subset, Split::validation)));
+      if (sum.curve.back().normalised > best) {
+        best = sum.curve.back().normalised;
+        sum.alpha = alpha;
+      }
+      progress.update(++done);
+    }
+    for (const std::size_t t : subset) sum.test.push_back(accuracy_of(mode, subset, tau, t, Split::test, sum.alpha));
+    sum.average = averages(sum.test, single(subset, mode, Split::test), zero_shot(subset, Split::test));
+    return sum;
+  }
+
+  Values single(const Subset& subset, const char* mode, Split split) const {
+    Values values;
+    for (const std::size_t t : subset) values.push_back(baselines_.at(split)[t].single.at(mode));
+    return values;
+  }
+
+  Values zero_shot(const Subset& subset, Split split) const {
+    Values values;
+    for (const std::size_t t : subset) values.push_back(baselines_.at(split)[t].zero_shot);
+    return values;
+  }
+
+  Json names(const Subset& subset) const {
+    Json array = Json::array();
+    for (const std::size_t t : subset) array.push_back(tasks_[t].task.name);
+    return array;
   }
 
   template <class T>
-  Json by_task(const std::vector<T>& values) const {
+  Json by_task(const std::vector<T>& values) const {  // of all tasks
     Json map = Json::object();
     for (std::size_t t = 0; t < tasks_.size(); ++t) map[tasks_[t].task.name] = values[t];
     return map;
   }
 
-  Json summary(const std::map<std::string, std::vector<TaskScores>>& scores, const std::vector<double>& zero_shot,
-               const std::map<std::string, ModeResult>& results) const {
-    Json names = Json::array();
-    for (const TaskVectors& task : tasks_) names.push_back(task.task.name);
-    Json json{{"tasks", names}, {"zero_shot", by_task(zero_shot)}};
-    for (const char* mode : kModes) {
-      std::vector<double> single;
-      std::vector<double> single_validation;
-      for (const TaskScores& task : scores.at(mode)) {
-        single.push_back(task.single_test);
-        single_validation.push_back(task.single_validation);
-      }
-      const ModeResult& result = results.at(mode);
-      std::vector<double> ratios;
-      for (std::size_t t = 0; t < single.size(); ++t) ratios.push_back(ratio(result.per_task[t], single[t]));
-      const double gap = mean(single) - mean(zero_shot);
-      json["single_task"][mode] = by_task(single);
-      json["single_task_validation"][mode] = by_task(single_validation);
-      json["addition"][mode] = {
-          {"alpha", result.alpha},
-          {"absolute", mean(result.per_task)},
-          {"normalised", mean(ratios)},
-          {"gap_closed", gap > 0.0 ? Json((mean(result.per_task) - mean(zero_shot)) / gap) : Json(nullptr)},
-          {"per_task", by_task(result.per_task)},
-          {"validation_curve", result.curve},
-          {"validation_per_task", by_task(result.validation)}};
+  static Json curve_of(const std::vector<Averages>& curve) {
+    Json json;
+    for (const Averages& at : curve) {
+      const Json point = to_json(at);
+      for (const char* quantity : kQuantities) json[quantity].push_back(point.at(quantity));
     }
-    json["alpha_grid"] = alpha_grid();
+    return json;
+  }
+
+  // The sum of all tasks.
+  Json describe(const std::map<std::string, Sum>& all) const {
+    const Subset everything = families_.back().front();
+    Json json{{"tasks", names(everything)},
+              {"zero_shot", by_task(zero_shot(everything, Split::test))},
+              {"zero_shot_validation", by_task(zero_shot(everything, Split::validation))}};
+    for (const char* mode : kModes) {
+      const Sum& sum = all.at(mode);
+      const Json curve = curve_of(sum.curve);
+      json["single_task"][mode] = by_task(single(everything, mode, Split::test));
+      json["single_task_validation"][mode] = by_task(single(everything, mode, Split::validation));
+      Json& of = json["addition"][mode];
+      of["alpha"] = sum.alpha;
+      of.update(to_json(sum.average));
+      of["per_task"] = by_task(sum.test);
+      of["validation_curve"] = curve.at("normalised");
+      of["validation_per_task"] = by_task(sum.validation);
+      of["curve"] = curve;
+    }
+    json["alpha_grid"] = alphas_;
+    return json;
+  }
+
+  // The sums of one size: each, then mean and standard deviation over them.
+  Json describe(const std::vector<Subset>& family, const std::map<std::string, std::vector<Sum>>& of_mode) const {
+    const auto size = static_cast<std::int64_t>(family.front().size());
+    Json json{{"size", size}, {"possible", subset_count(static_cast<std::int64_t>(tasks_.size()), size)}};
+    for (std::size_t i = 0; i < family.size(); ++i) {
+      Json sum{{"tasks", names(family[i])}, {"zero_shot", mean(zero_shot(family[i], Split::test))}};
+      for (const char* mode : kModes) {
+        const Sum& of = of_mode.at(mode)[i];
+        sum[mode] = {{"alpha", of.alpha}, {"single_task", mean(single(family[i], mode, Split::test))}};
+        sum[mode].update(to_json(of.average));
+      }
+      json["sums"].push_back(std::move(sum));
+    }
+    for (const char* mode : kModes) {
+      for (const char* quantity : {"alpha", "absolute", "normalised", "gap_closed"}) {
+        Values values;
+        for (const Json& sum : json["sums"]) {
+          if (const Json& value = sum.at(mode).at(quantity); !value.is_null()) values.push_back(value.get<double>());
+        }
+        Json& into = json["summary"][mode][quantity];
+        if (values.empty()) continue;  // null
+        const Spread over = spread(values);
+        into = {{"mean", over.mean}, {"deviation", over.deviation}};
+      }
+    }
     return json;
   }
 
   // What addition does to a task that was never fine-tuned on.
   Json control_accuracies(const Pretrained& pretrained, const TaskData& control,
-                          const std::map<std::string, ModeResult>& results) const {
+                          const std::map<std::string, Sum>& all) const {
     const models::ZeroShotHead head = zero_shot_head(pretrained, control.text);
-    const std::vector<nn::ParamTree> directions{standard_sum_, linear_sum_};
+    const Subset& everything = families_.back().front();
+    const std::vector<nn::ParamTree> directions{sum_of(everything, "standard"), sum_of(everything, "linear")};
     const TangentFeatures cached = tangent_features(tangent_model_, *control.test, directions, shards_);
-    const nn::ParamTree theta = tangent_model_.theta0() + results.at("standard").alpha * standard_sum_;
+    const nn::ParamTree theta = tangent_model_.theta0() + all.at("standard").alpha * directions[0];
     return {{"task", control.name},
             {"zero_shot", accuracy(head, {cached.primal, cached.labels})},
             {"standard", accuracy(head, features(model_, theta, *control.test, shards_))},
-            {"posthoc", accuracy(head, cached.at(results.at("posthoc").alpha, 0))},
-            {"linear", accuracy(head, cached.at(results.at("linear").alpha, 1))}};
+            {"posthoc", accuracy(head, cached.at(all.at("posthoc").alpha, 0))},
+            {"linear", accuracy(head, cached.at(all.at("linear").alpha, 1))}};
   }
 
   nn::Shards shards_;
   nn::Model model_;
   nn::TangentModel tangent_model_;
-  nn::ParamTree standard_sum_;
-  nn::ParamTree linear_sum_;
   const std::vector<TaskVectors>& tasks_;
+  Values alphas_;
+  std::vector<std::vector<Subset>> families_;  // of each size; the last holds the one of all tasks
   std::vector<models::ZeroShotHead> heads_;
+  std::vector<std::vector<Subset>> directions_;  // of each task, what its tangents are along
+  std::map<Split, std::vector<TangentFeatures>> cached_;
+  std::map<Split, std::vector<Baseline>> baselines_;
 };
+
+std::string percent_or_dash(const Json& value) { return value.is_null() ? "-" : percent(value.get<double>()); }
 
 }  // namespace
 
-Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
-  return task_vector_stage("task_addition", context, inputs, Json::object(), folder,
-                           [&](const std::vector<TaskVectors>& tasks, const TaskData* control) {
-                             Json results = Addition(context, inputs.pretrained, tasks).run(inputs.pretrained, control);
-                             write_reference_additions(folder / "reference", results);
-                             return results;
-                           });
+AdditionOptions addition_options(std::string_view preset) {
+  if (preset == "smoke") return {.subsets = 2};
+  if (preset == "quick") return {.subsets = 4};
+  if (preset == "small") return {.subsets = 8};
+  throw std::invalid_argument("[preset] no preset '" + std::string(preset) + "'.");
+}
+
+Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder,
+                   const AdditionOptions& options) {
+  alpha_grid(options.alpha_step);  // refuses a step before anything is loaded
+  return task_vector_stage(
+      "task_addition", context, inputs, {{"alpha_step", options.alpha_step}, {"subsets", options.subsets}}, folder,
+      [&](const std::vector<TaskVectors>& tasks, const TaskData* control) {
+        Json results = Addition(context, inputs.pretrained, tasks, options).run(inputs.pretrained, control);
+        write_reference_additions(folder / "reference", results);
+        return results;
+      });
 }
 
 std::string addition_table(const Json& results) {
@@ -212,9 +359,7 @@ std::string addition_table(const Json& results) {
     table.row(name, cells);
   };
   summary("normalised", [](const Json& mode) { return percent(mode.at("normalised").get<double>()); });
-  summary("gap closed", [](const Json& mode) {
-    return mode.at("gap_closed").is_null() ? std::string("-") : percent(mode.at("gap_closed").get<double>());
-  });
+  summary("gap closed", [](const Json& mode) { return percent_or_dash(mode.at("gap_closed")); });
   summary("alpha", [](const Json& mode) { return decimals(mode.at("alpha").get<double>(), 2); });
   if (results.contains("control")) {
     const Json& control = results.at("control");
@@ -226,6 +371,50 @@ std::string addition_table(const Json& results) {
          "normalised: mean of accuracy / single-task accuracy of the same mode;  gap closed: (added - zero-shot) / "
          "(single - zero-shot)\n"
          "one alpha for all tasks, chosen on validation images;  last row: the control task, never fine-tuned on\n";
+}
+
+std::string addition_details(const Json& results) {
+  const auto heading = [](TextTable& table, const std::string& name) {
+    table.row("", {"absolute", "", "", "norma-", "lised", "", "gap", "closed", ""});
+    std::vector<std::string> modes;
+    for (std::size_t i = 0; i < kQuantities.size(); ++i) modes.insert(modes.end(), kModes.begin(), kModes.end());
+    table.row(name, modes);
+  };
+  const auto row = [](TextTable& table, const std::string& name, const auto& value) {
+    std::vector<std::string> cells;
+    for (const char* quantity : kQuantities) {
+      for (const char* mode : kModes) cells.push_back(percent_or_dash(value(mode, quantity)));
+    }
+    table.row(name, cells);
+  };
+
+  TextTable sizes({0, 3, 6});
+  heading(sizes, "K (sums)");
+  for (const Json& family : results.at("subsets")) {
+    const auto of = [&](const char* key) {
+      return [&family, key](const char* mode, const char* quantity) {
+        const Json& values = family.at("summary").at(mode).at(quantity);
+        return values.is_null() ? values : values.at(key);
+      };
+    };
+    const std::string count = std::to_string(family.at("sums").size());
+    row(sizes, std::to_string(family.at("size").get<std::int64_t>()) + " (" + count + ")", of("mean"));
+    if (family.at("sums").size() > 1) row(sizes, "  deviation", of("deviation"));
+  }
+
+  TextTable curve({0, 3, 6});
+  heading(curve, "alpha");
+  const std::vector<double> alphas = results.at("alpha_grid").get<std::vector<double>>();
+  constexpr std::size_t kRows = 5;
+  for (std::size_t k = 0; k <= kRows; ++k) {
+    const std::size_t i = k * (alphas.size() - 1) / kRows;
+    row(curve, decimals(alphas[i], 2), [&](const char* mode, const char* quantity) {
+      return results.at("addition").at(mode).at("curve").at(quantity)[i];
+    });
+  }
+  return "Sums of K task vectors: test accuracy in percent, mean and standard deviation over sums, each with its own "
+         "alpha\n" +
+         sizes.text() + "\nThe sum of all tasks: average validation accuracy in percent at each alpha\n" + curve.text();
 }
 
 }  // namespace experiments

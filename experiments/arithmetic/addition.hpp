@@ -5,20 +5,35 @@
 //   posthoc    f(x; θ0) + α J(x; θ0) Σ τ_t,     the same τ
 //   linear     f(x; θ0) + α J(x; θ0) Σ τ_t,     τ fine-tuned in the tangent space
 //
-// Normalised accuracy is the mean over tasks of accuracy / single-task accuracy of the same mode and split; α maximises
-// it on validation, the first maximiser of 0, 0.05, ..., 1.
+// for all tasks, and for subsets of K = 2, 4, ... of them: how much does each further task cost? Each sum has an α of its
+// own, the first maximiser on validation images, over 0, step, ..., 1, of the normalised accuracy: the mean over its tasks
+// of accuracy / single-task accuracy of the same mode and split. The gap closed is
+// (mean accuracy - mean zero-shot) / (mean single-task - mean zero-shot).
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/task_vectors.hpp"
 
 namespace experiments {
 
-// The stage. Returns tasks, zero_shot, single_task, addition (alpha, absolute, normalised, gap_closed, per_task,
-// validation curves) and control. Writes the reference code's files into <folder>/reference.
-Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder);
+struct AdditionOptions {
+  double alpha_step = kAlphaStep;
+  std::int64_t subsets =
+      0;  // at most so many of each K below the number of tasks; the network needs a pass per α for each
+};
+AdditionOptions addition_options(
+    std::string_view preset);  // throws std::invalid_argument if there is none of that name
 
-std::string addition_table(const Json& results);  // for people
+// The stage. Returns what docs/results.md lists. Writes the reference code's files into <folder>/reference. Throws
+// std::invalid_argument unless 1 is a multiple of the step.
+Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder,
+                   const AdditionOptions& options = {});
+
+std::string addition_table(const Json& results);    // for people
+std::string addition_details(const Json& results);  // the same, of subsets and over α
 
 }  // namespace experiments

@@ -179,7 +179,7 @@ std::string maps_in_characters(const Json& pair, const std::vector<double>& alph
 
 DisentanglementGrid disentanglement_grid(std::string_view preset) {
   if (preset == "smoke") return {7, 3.0, 32};
-  if (preset == "quick") return {25, 3.0, 256};
+  if (preset == "quick") return {13, 3.0, 128};
   if (preset == "small") return {25, 3.0, 512};
   throw std::invalid_argument("[preset] no preset '" + std::string(preset) + "'.");
 }

@@ -65,6 +65,12 @@ Features TangentFeatures::at(std::initializer_list<Term> terms) const {
   return {sum.tensor(), labels};
 }
 
+Features TangentFeatures::at(double alpha, std::span<const std::size_t> sum_of) const {
+  engine::Var sum = tangents[sum_of.front()];
+  for (const std::size_t direction : sum_of.subspan(1)) sum = engine::add(sum, tangents[direction]);
+  return {engine::add(primal, engine::scale(sum, alpha)).tensor(), labels};
+}
+
 datasets::Subset first_images(const DatasetPtr& images, std::int64_t most) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(most, images->size())));
   std::iota(indices.begin(), indices.end(), std::int64_t{0});

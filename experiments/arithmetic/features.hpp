@@ -31,7 +31,8 @@ struct TangentFeatures {
     double alpha;
     std::size_t direction;
   };
-  Features at(std::initializer_list<Term> terms) const;  // f0 + Σ α J τ_k, in their order
+  Features at(std::initializer_list<Term> terms) const;                  // f0 + Σ α J τ_k, in their order
+  Features at(double alpha, std::span<const std::size_t> sum_of) const;  // f0 + α Σ J τ_k, in their order
 };
 // One pass: each image's tangents share one primal, 1 + 2k units.
 TangentFeatures tangent_features(const nn::TangentModel& f, const datasets::Dataset& images,

@@ -1,6 +1,9 @@
 #include "experiments/arithmetic/scores.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
 
 namespace experiments {
 
@@ -18,10 +21,26 @@ double average(const Json& map) {
 
 double ratio(double accuracy, double reference) { return reference > 0.0 ? accuracy / reference : 0.0; }
 
-std::vector<double> alpha_grid() {
+std::vector<double> alpha_grid(double step) {
+  constexpr double kRounding = 1e-9;
+  const double steps = std::round(1.0 / step);
+  if (!(step > 0.0 && step <= 1.0) || std::abs(steps * step - 1.0) > kRounding) {
+    std::ostringstream given;
+    given << step;
+    throw std::invalid_argument("[alpha] 1 must be a multiple of the step between two alphas; got " + given.str() +
+                                ". 0.05, 0.02 and 0.01 are.");
+  }
   std::vector<double> grid;
-  for (int i = 0; i <= 20; ++i) grid.push_back(i / 20.0);
+  for (int i = 0; i <= static_cast<int>(steps); ++i) grid.push_back(i / steps);
   return grid;
+}
+
+Spread spread(std::span<const double> values) {
+  const double center = mean(values);
+  double squares = 0.0;
+  for (const double value : values) squares += (value - center) * (value - center);
+  const auto n = static_cast<double>(values.size());
+  return {center, values.size() > 1 ? std::sqrt(squares / (n - 1.0)) : 0.0};
 }
 
 }  // namespace experiments

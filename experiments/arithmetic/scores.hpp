@@ -22,6 +22,15 @@ double average(const Json& map);  // of the numbers in an object
 // accuracy / reference; a single-task model that gets nothing right has no normalised accuracy, and counts 0.
 double ratio(double accuracy, double reference);
 
-std::vector<double> alpha_grid();  // 0, 0.05, ..., 1
+inline constexpr double kAlphaStep = 0.05;  // of the paper
+
+// 0, step, ..., 1. Throws std::invalid_argument unless 1 is a multiple of the step.
+std::vector<double> alpha_grid(double step = kAlphaStep);
+
+struct Spread {
+  double mean;
+  double deviation;  // of the sample, with n - 1; 0 of a single value
+};
+Spread spread(std::span<const double> values);
 
 }  // namespace experiments

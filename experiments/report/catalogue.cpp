@@ -1,0 +1,131 @@
+#include "experiments/report/catalogue.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "experiments/arithmetic/addition.hpp"
+#include "experiments/arithmetic/disentanglement.hpp"
+#include "experiments/arithmetic/linearization_error.hpp"
+#include "experiments/arithmetic/negation.hpp"
+#include "experiments/arithmetic/single_task.hpp"
+#include "experiments/common/text_table.hpp"
+#include "experiments/report/figures.hpp"
+
+namespace experiments {
+namespace {
+
+std::string pretraining_table(const Json& results) {
+  TextTable table;
+  table.row("", {"weights", "captions", "loss", "scale"});
+  table.row("image encoder", {std::to_string(results.at("parameters").get<std::int64_t>()),
+                              std::to_string(results.at("captions").get<std::int64_t>()),
+                              decimals(results.at("final_loss").get<double>(), 3),
+                              decimals(results.at("logit_scale").get<double>(), 1)});
+  return table.text() + "loss: at the end; scale: what multiplies cosines to make logits\n";
+}
+
+std::string finetuning_table(const Json& results) {
+  TextTable table({0, 2});
+  table.row("", {"standard", "", "linear", ""});
+  table.row("task", {"loss", "|tau|", "loss", "|tau|"});
+  for (const auto& [task, standard] : results.at("standard").items()) {
+    std::vector<std::string> cells;
+    for (const Json& of : {standard, results.at("linear").at(task)}) {
+      cells.push_back(decimals(of.at("final_loss").get<double>(), 3));
+      cells.push_back(decimals(of.at("task_vector_norm").get<double>(), 2));
+    }
+    table.row(task, cells);
+  }
+  return table.text() + "loss: of the last batch; |tau|: norm of the task vector, beside |theta0| = " +
+         decimals(results.at("pretrained_norm").get<double>(), 2) + "\n";
+}
+
+std::vector<Experiment> all_experiments() {
+  std::vector<Experiment> list;
+  list.push_back({.name = "pretrain",
+                  .title = "Pre-training",
+                  .question = "Where every task vector starts: a small CLIP, trained on images and noisy captions of "
+                              "all tasks.",
+                  .run = nullptr,
+                  .table = pretraining_table,
+                  .figures = pretraining_figures});
+  list.push_back({.name = "finetune",
+                  .title = "Fine-tuning",
+                  .question = "One task vector per task and mode: in weight space (standard) and in the tangent space "
+                              "at the pre-trained weights (linear).",
+                  .run = nullptr,
+                  .table = finetuning_table});
+  list.push_back({.name = "single_task",
+                  .title = "Single tasks: the non-linear advantage",
+                  .question = "Does fine-tuning stay in the linear regime? The same weights in the network (standard) "
+                              "and in its tangent model (posthoc), and weights trained for the tangent model (linear).",
+                  .run = [](const Chain& chain,
+                            const RunFolder& folder) { return single_task(chain.context, chain.inputs, folder); },
+                  .table = single_task_table,
+                  .figures = single_task_figures});
+  list.push_back(
+      {.name = "task_addition",
+       .title = "Task addition",
+       .question = "How good is one model on all tasks if their task vectors are added?",
+       .run =
+           [](const Chain& chain, const RunFolder& folder) {
+             return task_addition(chain.context, chain.inputs, folder, addition_options(chain.preset));
+           },
+       .table = [](const Json& results) { return addition_table(results) + "\n" + addition_details(results); },
+       .figures = addition_figures});
+  list.push_back({.name = "task_negation",
+                  .title = "Task negation",
+                  .question = "Can the model be made to forget one task, and nothing else, by subtracting its vector?",
+                  .run = [](const Chain& chain,
+                            const RunFolder& folder) { return task_negation(chain.context, chain.inputs, folder); },
+                  .table = negation_table,
+                  .figures = negation_figures,
+                  .impossible =
+                      [](const Chain& chain) {
+                        return chain.inputs.control == "none" ? "it needs a control task" : std::string();
+                      }});
+  list.push_back({.name = "disentanglement",
+                  .title = "Disentanglement",
+                  .question = "How far do two task vectors disturb each other, over a grid of their coefficients?",
+                  .run =
+                      [](const Chain& chain, const RunFolder& folder) {
+                        std::vector<TaskSource> tasks;
+                        for (const TaskSource& source : chain.inputs.sources) {
+                          if (source.name != chain.inputs.control) tasks.push_back(source);
+                        }
+                        return disentanglement(chain.context, chain.inputs, default_pairs(tasks),
+                                               disentanglement_grid(chain.preset), folder);
+                      },
+                  .table = disentanglement_table,
+                  .figures = disentanglement_figures,
+                  .impossible =
+                      [](const Chain& chain) {
+                        const std::size_t control = chain.inputs.control == "none" ? 0 : 1;
+                        return chain.inputs.sources.size() < 2 + control ? "it needs two tasks" : std::string();
+                      }});
+  list.push_back({.name = "linearization_error",
+                  .title = "Linearisation error",
+                  .question = "How fast does the network leave its tangent along a task vector, and in which layers?",
+                  .run =
+                      [](const Chain& chain, const RunFolder& folder) {
+                        return linearization_error(chain.context, chain.inputs,
+                                                   linearization_error_images(chain.preset), folder);
+                      },
+                  .table = linearization_error_table,
+                  .figures = linearization_error_figures});
+  return list;
+}
+
+}  // namespace
+
+std::span<const Experiment> catalogue() {
+  static const std::vector<Experiment> list = all_experiments();
+  return list;
+}
+
+std::vector<std::string> experiment_names() {
+  std::vector<std::string> names;
+  for (const Experiment& experiment : catalogue()) names.push_back(experiment.name);
+  return names;
+}
+
+}  // namespace experiments

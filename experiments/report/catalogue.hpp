@@ -1,0 +1,36 @@
+// The experiments that `reproduce` runs and its report shows, one entry each. To add one, write its entry.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "experiments/arithmetic/task_vectors.hpp"
+#include "experiments/report/gnuplot.hpp"
+
+namespace experiments {
+
+// What is there when the experiments begin: weights of the pre-trained model and of every task in both modes.
+struct Chain {
+  const Context& context;
+  const TaskVectorInputs& inputs;
+  std::string preset;
+};
+
+struct Experiment {
+  std::string name;      // of its program, its folder in --out, its key in results.json, and for --experiments
+  std::string title;     // of its section in the report
+  std::string question;  // what it asks, below the title
+  // The stage in its folder; skipped if it is done. None: a link of the chain itself, which `reproduce` runs.
+  std::function<Json(const Chain&, const RunFolder&)> run;
+  std::function<std::string(const Json& results)> table;  // for people, in plain text
+  std::function<std::vector<Figure>(const Json& results)> figures = nullptr;
+  // Why it cannot be run on these tasks; empty if it can.
+  std::function<std::string(const Chain&)> impossible = nullptr;
+};
+
+std::span<const Experiment> catalogue();  // in the order in which they run
+std::vector<std::string> experiment_names();
+
+}  // namespace experiments

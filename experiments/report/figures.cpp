@@ -1,0 +1,296 @@
+#include "experiments/report/figures.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "experiments/arithmetic/scores.hpp"
+
+namespace experiments {
+namespace {
+
+// A line of a data file: numbers apart by tabs; what is not finite, or null, is a gap in the curve.
+std::string number(double value) {
+  if (!std::isfinite(value)) return "nan";
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.7g", value);
+  return text;
+}
+
+std::string number(const Json& value, double factor = 1.0) {
+  return value.is_null() ? "nan" : number(factor * value.get<double>());
+}
+
+std::string line(const std::vector<std::string>& cells) {
+  std::string text;
+  for (const std::string& cell : cells) text += (text.empty() ? "" : "\t") + cell;
+  return text + "\n";
+}
+
+// A name in a data file: no tab or end of line, no quote, and no backslash, which gnuplot reads as an escape there.
+std::string name_cell(const std::string& name) {
+  std::string cell = name;
+  for (char& c : cell) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\') c = '?';
+  }
+  return "\"" + cell + "\"";
+}
+
+std::vector<std::string> task_names(const Json& results) { return results.at("tasks").get<std::vector<std::string>>(); }
+
+// "plot 'a' using ..., 'b' using ..."
+std::string plot(const std::vector<std::string>& parts) {
+  std::string text = "plot ";
+  for (std::size_t i = 0; i < parts.size(); ++i) text += (i > 0 ? ", \\\n  " : "") + parts[i];
+  return text + "\n";
+}
+
+}  // namespace
+
+std::vector<Figure> pretraining_figures(const Json& results) {
+  const auto losses = results.at("losses").get<std::vector<double>>();
+  std::string data;
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    data += line({number(100.0 * static_cast<double>(i + 1) / static_cast<double>(losses.size())), number(losses[i])});
+  }
+  return {{.caption = "Contrastive loss of pre-training, in means over about a hundredth of the steps each.",
+           .script = "set xlabel 'steps done (%)'\nset ylabel 'loss (nats)'\nunset key\n" +
+                     plot({"'loss' using 1:2 with lines lt 2 dt 1"}),
+           .files = {{"loss", data}},
+           .height = 300}};
+}
+
+std::vector<Figure> single_task_figures(const Json& results) {
+  std::string data;
+  for (const Json& point : results.at("points")) {
+    data += line({number(point.at("standard"), 100), number(point.at("posthoc"), 100), number(point.at("linear"), 100),
+                  name_cell(point.at("task").get<std::string>())});
+  }
+  const auto scatter = [](const std::string& column, const std::string& style) {
+    return plot({"[0:100] [0:100] x with lines lc rgb '#7f7f7f' lw 1 dt 3 notitle",
+                 "'points' using 1:" + column + " with points " + style + " ps 1.2 notitle",
+                 "'' using 1:" + column + ":4 with labels right offset -0.9,0 font ',10' notitle"});
+  };
+  return {{.caption =
+               "Single-task test accuracy of the network fine-tuned in weight space (to the right) against its "
+               "linearisation (left panel) and against fine-tuning in the tangent space (right panel). How far a "
+               "task lies below the dotted line is the non-linear advantage, up to the factor 1 / (1 - 1/classes).",
+           .script = "set multiplot layout 1,2\nset size square\nset xlabel 'standard (%)'\n"
+                     "set ylabel 'posthoc (%)'\n" +
+                     scatter("2", "lt 2") + "set ylabel 'linear (%)'\n" + scatter("3", "lt 3"),
+           .files = {{"points", data}},
+           .width = 860,
+           .height = 420}};
+}
+
+std::vector<Figure> addition_figures(const Json& results) {
+  const auto alphas = results.at("alpha_grid").get<std::vector<double>>();
+  const std::vector<std::string> quantities{"absolute", "normalised"};
+  Figure curves{.caption =
+                    "The sum of all task vectors, scaled by alpha: average accuracy on validation images, absolute "
+                    "(left) and as a share of the single-task accuracy of the same mode (right). The larger mark "
+                    "is the alpha that is chosen. At alpha = 0 all three are the pre-trained model.",
+                .script =
+                    "set multiplot layout 1,2\nset xlabel 'alpha'\nset xrange [0:1]\nset yrange [0:*]\n"
+                    "set key bottom left\n",
+                .files = {},
+                .width = 860,
+                .height = 400};
+  for (const std::string& quantity : quantities) {
+    std::vector<std::string> parts;
+    for (std::size_t m = 0; m < kModes.size(); ++m) {
+      const Json& mode = results.at("addition").at(kModes[m]);
+      const Json& values = mode.at("curve").at(quantity);
+      const double chosen = mode.at("alpha").get<double>();
+      std::string curve;
+      std::string mark;
+      for (std::size_t i = 0; i < alphas.size(); ++i) {
+        curve += line({number(alphas[i]), number(values[i], 100)});
+        if (alphas[i] == chosen) mark = line({number(alphas[i]), number(values[i], 100)});
+      }
+      const std::string file = quantity + "_" + kModes[m];
+      const std::string style = " lt " + std::to_string(m + 1);
+      curves.files.emplace_back(file, curve);
+      curves.files.emplace_back(file + "_chosen", mark);
+      parts.push_back("'" + file + "' using 1:2 with lines" + style + " title " + quoted(kModes[m]));
+      parts.push_back("'" + file + "_chosen' using 1:2 with points" + style + " ps 1.6 notitle");
+    }
+    curves.script += "set ylabel '" + quantity + " accuracy (%)'\n" + plot(parts);
+  }
+
+  Figure sizes{.caption =
+                   "Sums of K task vectors: test accuracy, mean and standard deviation over the sums that were "
+                   "measured, each with an alpha of its own.",
+               .script =
+                   "set multiplot layout 1,2\nset xlabel 'K (task vectors added)'\nset logscale x 2\n"
+                   "set offsets graph 0.06, graph 0.06, 0, 0\nset yrange [0:*]\nset key bottom left\n",
+               .files = {},
+               .width = 860,
+               .height = 400};
+  std::string ticks;
+  for (const Json& family : results.at("subsets"))
+    ticks += (ticks.empty() ? "" : ",") + std::to_string(family.at("size").get<std::int64_t>());
+  sizes.script += "set xtics (" + ticks + ")\n";
+  for (const std::string& quantity : quantities) {
+    std::vector<std::string> parts;
+    for (std::size_t m = 0; m < kModes.size(); ++m) {
+      std::string data;
+      for (const Json& family : results.at("subsets")) {
+        const Json& spread = family.at("summary").at(kModes[m]).at(quantity);
+        // Side by side, so that bars do not hide each other.
+        const double K = family.at("size").get<double>() * (1.0 + 0.03 * (static_cast<double>(m) - 1.0));
+        data += line({number(K), number(spread.at("mean"), 100), number(spread.at("deviation"), 100)});
+      }
+      const std::string file = quantity + "_" + kModes[m];
+      sizes.files.emplace_back(file, data);
+      parts.push_back("'" + file + "' using 1:2:3 with yerrorlines lt " + std::to_string(m + 1) + " title " +
+                      quoted(kModes[m]));
+    }
+    sizes.script += "set ylabel '" + quantity + " accuracy (%)'\n" + plot(parts);
+  }
+  if (results.at("subsets").size() < 2) return {curves};
+  return {curves, sizes};
+}
+
+std::vector<Figure> negation_figures(const Json& results) {
+  const Json& control = results.at("control");
+  std::string target;
+  std::string kept;
+  for (const std::string& task : task_names(results)) {
+    const auto cells = [&](const char* which, const Json& zero_shot) {
+      std::vector<std::string> values{name_cell(task), number(zero_shot, 100)};
+      for (const char* mode : kModes) values.push_back(number(results.at("negation").at(mode).at(which).at(task), 100));
+      return values;
+    };
+    target += line(cells("target", results.at("zero_shot").at(task)));
+    kept += line(cells("control", control.at("zero_shot")));
+  }
+  const auto bars = [](const std::string& file) {
+    std::vector<std::string> parts{"'" + file + "' using 2:xtic(1) lt 8 dt 1 lw 1 fs solid 0.4 title 'pre-trained'"};
+    for (std::size_t m = 0; m < kModes.size(); ++m) {
+      parts.push_back("'' using " + std::to_string(m + 3) + " lt " + std::to_string(m + 1) + " dt 1 lw 1 fs pattern " +
+                      std::to_string(std::vector<int>{3, 6, 5}[m]) + " title " + quoted(kModes[m]));
+    }
+    return plot(parts);
+  };
+  return {{.caption = "Test accuracy after subtracting each task's vector: on the task itself, where low is forgotten "
+                      "(above), and on the control task, which should stay as it was (below).",
+           .script = "set multiplot layout 2,1\nset style data histograms\nset style histogram clustered gap 1\n"
+                     "set boxwidth 0.9\nset yrange [0:*]\nset xrange [-0.7:" +
+                     number(static_cast<double>(results.at("tasks").size()) - 0.3) +
+                     "]\nset xtics rotate by -20\nset key outside top center horizontal\n"
+                     "set grid noxtics\nset ylabel 'target (%)'\n" +
+                     bars("target") + "unset key\nset ylabel " +
+                     quoted(control.at("task").get<std::string>() + " (%)") + "\n" + bars("control"),
+           .files = {{"target", target}, {"control", kept}},
+           .width = 860,
+           .height = 600}};
+}
+
+std::vector<Figure> disentanglement_figures(const Json& results) {
+  const auto alphas = results.at("alphas").get<std::vector<double>>();
+  const auto box = results.at("search_box").get<std::vector<double>>();
+  const std::size_t G = alphas.size();
+  const double half_cell = (alphas.back() - alphas.front()) / static_cast<double>(G - 1) / 2.0;
+  const std::string range = " [" + number(alphas.front() - half_cell) + ":" + number(alphas.back() + half_cell) + "]";
+  std::vector<Figure> figures;
+  for (const Json& pair : results.at("pairs")) {
+    const auto first = pair.at("tasks")[0].get<std::string>();
+    const auto second = pair.at("tasks")[1].get<std::string>();
+    Figure figure{.caption = "Disentanglement error of " + first + " and " + second +
+                             ", as the mean over both of the share of predictions that change: standard, posthoc and "
+                             "linear. White is 0: the vectors do not disturb each other. The box is where alpha is "
+                             "searched.",
+                  .script =
+                      "set multiplot layout 1,3\nset size square\nset border 15\nunset key\nunset grid\n"
+                      "set cbrange [0:1]\nset palette defined (0 '#ffffff', 0.25 '#c6dbef', 0.5 '#6baed6', "
+                      "0.75 '#2171b5', 1 '#08306b')\n"
+                      "set xlabel " +
+                      quoted("alpha of " + first) + "\nset ylabel " + quoted("alpha of " + second) +
+                      "\nset object 1 rectangle from " + number(box[0]) + "," + number(box[0]) + " to " +
+                      number(box[1]) + "," + number(box[1]) +
+                      " front fillstyle empty border rgb '#d55e00' linewidth 2\n",
+                  .files = {},
+                  .width = 960,
+                  .height = 340};
+    for (const char* mode : kModes) {
+      const Json& map = pair.at("modes").at(mode).at("xi_mean");
+      std::string data;
+      for (std::size_t i = 0; i < G; ++i) {
+        for (std::size_t j = 0; j < G; ++j) data += line({number(alphas[i]), number(alphas[j]), number(map[i][j])});
+      }
+      figure.files.emplace_back(mode, data);
+      figure.script += "set title " + quoted(mode) + "\n" +
+                       plot({range + range + " " + quoted(mode) + " using 1:2:3 with image pixels"});
+    }
+    figures.push_back(std::move(figure));
+  }
+  return figures;
+}
+
+std::vector<Figure> linearization_error_figures(const Json& results) {
+  const auto alphas = results.at("alphas").get<std::vector<double>>();
+  // Mean over tasks of e(α); empty if no task has such a part.
+  const auto mean_curve = [&](const std::string& mode, const std::string& group) {
+    std::vector<std::vector<double>> curves;
+    for (const auto& [task, groups] : results.at("curves").at(mode).items()) {
+      if (const Json& curve = groups.at(group); !curve.is_null())
+        curves.push_back(curve.at("error").get<std::vector<double>>());
+    }
+    std::vector<double> means;
+    for (std::size_t i = 0; i < alphas.size() && !curves.empty(); ++i) {
+      std::vector<double> values;
+      for (const std::vector<double>& curve : curves) values.push_back(curve[i]);
+      means.push_back(mean(values));
+    }
+    return means;
+  };
+  Figure figure{.caption =
+                    "Distance of the network from its tangent model along the task vectors, mean over tasks. Left: "
+                    "the whole vector, of both kinds of fine-tuning; the dotted line has slope 2, that of the "
+                    "second-order term. Right: the parts of the standard vectors in each group of parameters.",
+                .script =
+                    "set multiplot layout 1,2\nset logscale xy\nset format y '%.0e'\nset xlabel 'alpha'\n"
+                    "set ylabel 'error |f - f_lin|'\nset key bottom right\nset xrange [" +
+                    number(alphas.front() / 1.5) + ":" + number(alphas.back() * 1.5) + "]\n",
+                .files = {},
+                .width = 960,
+                .height = 440};
+  const auto add = [&](const std::string& file, const std::vector<double>& curve) {
+    std::string data;
+    for (std::size_t i = 0; i < curve.size(); ++i)
+      data += line({number(alphas[i]), curve[i] > 0.0 ? number(curve[i]) : "nan"});
+    figure.files.emplace_back(file, data);
+    return quoted(file) + " using 1:2 with linespoints";
+  };
+  std::vector<std::string> parts;
+  double start = 0.0;
+  for (const std::string mode : {"standard", "linear"}) {
+    const std::vector<double> curve = mean_curve(mode, "all");
+    if (curve.empty()) continue;
+    if (start == 0.0) start = curve.front();
+    parts.push_back(add(mode, curve) + " lt " + (mode == "standard" ? "1" : "3") + " title " + quoted(mode));
+  }
+  if (parts.empty()) return {};
+  if (start > 0.0) {
+    // A little below the curves, so as not to hide them.
+    parts.push_back(number(start / 3.0) + " * (x / " + number(alphas.front()) +
+                    ")**2 with lines lc rgb '#7f7f7f' lw 1.5 dt 3 title 'slope 2'");
+  }
+  figure.script += plot(parts);
+  parts.clear();
+  std::size_t style = 0;
+  for (const Json& name : results.at("groups")) {
+    const auto group = name.get<std::string>();
+    if (group == "all") continue;
+    const std::vector<double> curve = mean_curve("standard", group);
+    ++style;
+    if (curve.empty()) continue;
+    parts.push_back(add("group" + std::to_string(style), curve) + " lt " + std::to_string(style) + " title " +
+                    quoted(group));
+  }
+  if (!parts.empty()) figure.script += "set key outside right center\n" + plot(parts);
+  return {figure};
+}
+
+}  // namespace experiments
