@@ -21,7 +21,9 @@ ZeroShotHead::ZeroShotHead(const WordVectors& text, const std::vector<std::vecto
   weights_ = engine::scale(engine::l2_normalize(engine::concat(rows, 0)), scale).tensor();
 }
 
-Var ZeroShotHead::logits(const Var& features) const { return engine::linear(engine::l2_normalize(features), weights_); }
+Var ZeroShotHead::logits(const Var& features) const {
+  return engine::linear(engine::l2_normalize(features), weights_.to(features.dtype()));
+}
 
 Var ZeroShotHead::loss(const Var& features, const Tensor& labels) const {
   return engine::cross_entropy(logits(features), labels);

@@ -18,6 +18,7 @@ class ZeroShotHead {
   // exp(logit_scale).
   ZeroShotHead(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts, double scale);
 
+  // Computed in the features' element type.
   engine::Var logits(const engine::Var& features) const;                              // [B, E] -> [B, K]
   engine::Var loss(const engine::Var& features, const engine::Tensor& labels) const;  // mean cross entropy, a scalar
   std::vector<std::int64_t> predict(const engine::Tensor& features) const;  // the first largest logit of each row

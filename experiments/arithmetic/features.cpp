@@ -12,15 +12,11 @@ namespace experiments {
 using engine::Tensor;
 using engine::Vars;
 
-namespace {
-
-Tensor all_labels(const datasets::Dataset& images) {
+Tensor labels_of(const datasets::Dataset& images) {
   std::vector<std::int64_t> labels;
   for (std::int64_t i = 0; i < images.size(); ++i) labels.push_back(images.label(i));
   return Tensor::from<std::int64_t>(labels, {images.size()});
 }
-
-}  // namespace
 
 Features features(const nn::Model& f, const nn::ParamTree& theta, const datasets::Dataset& images,
                   const nn::Shards& shards) {
@@ -34,7 +30,7 @@ Features features(const nn::Model& f, const nn::ParamTree& theta, const datasets
   });
   Vars rows;
   for (const std::optional<Tensor>& part : parts) rows.emplace_back(part.value());
-  return {engine::concat(rows, 0).tensor(), all_labels(images)};
+  return {engine::concat(rows, 0).tensor(), labels_of(images)};
 }
 
 TangentFeatures tangent_features(const nn::TangentModel& f, const datasets::Dataset& images,
@@ -48,7 +44,7 @@ TangentFeatures tangent_features(const nn::TangentModel& f, const datasets::Data
   });
   Vars primals;
   for (const auto& part : parts) primals.emplace_back(part->primal);
-  TangentFeatures result{engine::concat(primals, 0).tensor(), {}, all_labels(images)};
+  TangentFeatures result{engine::concat(primals, 0).tensor(), {}, labels_of(images)};
   for (std::size_t k = 0; k < directions.size(); ++k) {
     Vars rows;
     for (const auto& part : parts) rows.emplace_back(part->tangents[k]);

@@ -14,6 +14,8 @@
 
 namespace experiments {
 
+engine::Tensor labels_of(const datasets::Dataset& images);  // [N] i64
+
 // Computed in the parameters' element type.
 struct Features {
   engine::Tensor values;  // [N, E]

@@ -72,14 +72,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
            }},
       losses);
 
-  nn::NamedTensors tensors;
-  nn::put_params(tensors, theta, "visual.");
-  nn::write_safetensors(file, tensors,
-                        {{"format", "pt"},
-                         {"task", task.name},
-                         {"content", task.content},
-                         {"mode", std::string(to_string(mode))},
-                         {"pretrained", identity}});
+  save_finetuned(file, pretrained, task, mode, theta);
   const Json results{{"task", task.name},
                      {"mode", to_string(mode)},
                      {"final_loss", losses.back()},
@@ -91,6 +84,18 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   folder.finish(results);
   std::filesystem::remove(checkpoint);
   return results;
+}
+
+void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrained, const TaskData& task, Mode mode,
+                    const nn::ParamTree& theta) {
+  nn::NamedTensors tensors;
+  nn::put_params(tensors, theta, "visual.");
+  nn::write_safetensors(file, tensors,
+                        {{"format", "pt"},
+                         {"task", task.name},
+                         {"content", task.content},
+                         {"mode", std::string(to_string(mode))},
+                         {"pretrained", pretrained.identity()}});
 }
 
 nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,

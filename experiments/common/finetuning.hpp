@@ -21,6 +21,10 @@ std::string_view to_string(Mode mode);
 Json finetune(const Context& context, const Pretrained& pretrained, const TaskData& task, Mode mode,
               const RunFolder& folder);
 
+// Writes θ as a file of `finetune`. Throws as nn::write_safetensors does.
+void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrained, const TaskData& task, Mode mode,
+                    const nn::ParamTree& theta);
+
 // τ = θ − θ0 of a file that `finetune` wrote. Throws std::runtime_error naming the file if it was fine-tuned from other weights, on
 // another task or in another mode.
 nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,

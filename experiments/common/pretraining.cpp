@@ -92,13 +92,6 @@ Json fingerprint_of(const Context& context, const std::vector<TaskSource>& sourc
           {"arithmetic", arithmetic(context.recipe)}};
 }
 
-void save_pretrained(const std::filesystem::path& file, const Pretrained& pretrained) {
-  nn::NamedTensors tensors;
-  nn::put_params(tensors, pretrained.theta0, "visual.");
-  tensors.emplace("logit_scale", Tensor::full({}, pretrained.logit_scale, engine::DType::f64));
-  nn::write_safetensors(file, tensors, {{"format", "pt"}, {"vit", to_json(pretrained.vit.config()).dump()}});
-}
-
 std::vector<double> sampled(const std::vector<double>& losses) {  // about a hundred means, for a curve
   const std::size_t stride = std::max<std::size_t>(losses.size() / 100, 1);
   std::vector<double> means;
@@ -111,6 +104,12 @@ std::vector<double> sampled(const std::vector<double>& losses) {  // about a hun
 }
 
 }  // namespace
+
+Pretrained untrained(const Context& context) {
+  models::Vit vit(context.recipe.vit);
+  nn::ParamTree theta0 = nn::initial_params(vit.layout(), context.seed);
+  return {std::move(vit), std::move(theta0), kInitialLogitScale};
+}
 
 Json pretrain(const Context& context, const std::vector<TaskSource>& sources, const RunFolder& folder) {
   const auto start = std::chrono::steady_clock::now();
@@ -188,6 +187,13 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   folder.finish(results);
   std::filesystem::remove(checkpoint);
   return results;
+}
+
+void save_pretrained(const std::filesystem::path& file, const Pretrained& pretrained) {
+  nn::NamedTensors tensors;
+  nn::put_params(tensors, pretrained.theta0, "visual.");
+  tensors.emplace("logit_scale", Tensor::full({}, pretrained.logit_scale, engine::DType::f64));
+  nn::write_safetensors(file, tensors, {{"format", "pt"}, {"vit", to_json(pretrained.vit.config()).dump()}});
 }
 
 Pretrained load_pretrained(const std::filesystem::path& file) {

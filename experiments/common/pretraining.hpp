@@ -25,6 +25,11 @@ struct Pretrained {
 // tasks. Returns the results: final_loss, losses (sampled), logit_scale, seconds.
 Json pretrain(const Context& context, const std::vector<TaskSource>& sources, const RunFolder& folder);
 
+// What pre-training begins with: the initial weights of the seed and CLIP's logit scale.
+Pretrained untrained(const Context& context);
+
+// Writes what load_pretrained() reads. Throws as nn::write_safetensors does.
+void save_pretrained(const std::filesystem::path& file, const Pretrained& pretrained);
 // Throws std::runtime_error naming the file and the cause if it is not one that `pretrain` wrote.
 Pretrained load_pretrained(const std::filesystem::path& file);
 

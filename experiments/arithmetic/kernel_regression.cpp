@@ -1,0 +1,447 @@
+#include "experiments/arithmetic/kernel_regression.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <stdexcept>
+
+#include "engine/ops/ops.hpp"
+#include "experiments/arithmetic/features.hpp"
+#include "experiments/arithmetic/scores.hpp"
+#include "experiments/arithmetic/single_task.hpp"
+#include "experiments/arithmetic/tangent_problem.hpp"
+#include "experiments/common/finetuning.hpp"
+#include "experiments/common/interrupt.hpp"
+#include "experiments/common/progress.hpp"
+#include "experiments/common/text_table.hpp"
+#include "nn/checkpoint.hpp"
+
+namespace experiments {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using engine::DType;
+using engine::Tensor;
+
+constexpr std::array<const char*, 2> kSolvers{"adamw", "solved"};
+
+// The share of rows whose first largest value is the label's; values [N, K] f32.
+double share_of_largest(const Features& logits) {
+  const std::int64_t N = logits.values.shape()[0];
+  const std::int64_t K = logits.values.shape()[1];
+  const float* row = logits.values.data<float>();
+  std::int64_t correct = 0;
+  for (std::int64_t n = 0; n < N; ++n, row += K)
+    correct += std::max_element(row, row + K) - row == logits.labels.data<std::int64_t>()[n] ? 1 : 0;
+  return static_cast<double>(correct) / static_cast<double>(N);
+}
+
+// The network linearised where it is cut, and what lies behind the cut.
+struct CutModel {
+  CutModel(const Pretrained& pretrained, const models::ZeroShotHead& task_head, Cut where)
+      : head(task_head),
+        cut(where),
+        f(
+            cut == Cut::features ? pretrained.vit.model()
+                                 : [features = pretrained.vit.model(), h = task_head](
+                                       const nn::Params& p, const engine::Var& x) { return h.logits(features(p, x)); },
+            pretrained.theta0) {}
+
+  nn::Loss loss() const {
+    return [this](const engine::Var& outputs, const Tensor& labels) {
+      return cut == Cut::features ? head.loss(outputs, labels) : engine::cross_entropy(outputs, labels);
+    };
+  }
+  double accuracy(const Features& outputs) const {
+    return cut == Cut::features ? experiments::accuracy(head, outputs) : share_of_largest(outputs);
+  }
+  double accuracy(const datasets::Dataset& images, const nn::ParamTree& tau, const nn::Shards& shards) const {
+    return accuracy(tangent_features(f, images, std::span(&tau, 1), shards).at(1.0, 0));
+  }
+
+  models::ZeroShotHead head;
+  Cut cut;
+  nn::TangentModel f;
+};
+
+struct SolverProgress {  // over all sessions
+  std::int64_t iteration = 0;
+  double first_norm = 0.0;  // ‖∇F(0)‖
+  double seconds = 0.0;
+  Json curve = Json::array();
+};
+
+void save_checkpoint(const std::filesystem::path& file, const Json& fingerprint, const TangentProblem& problem,
+                     const nn::LbfgsState& state, const SolverProgress& progress) {
+  nn::NamedTensors tensors;
+  tensors.emplace("outputs", problem.outputs());
+  nn::put_params(tensors, problem.tau(), "tau.");
+  nn::put_params(tensors, state.gradient, "gradient.");
+  for (std::size_t i = 0; i < state.pairs.size(); ++i) {
+    nn::put_params(tensors, state.pairs[i].s, "s" + std::to_string(i) + ".");
+    nn::put_params(tensors, state.pairs[i].y, "y" + std::to_string(i) + ".");
+  }
+  const Json json{{"iteration", progress.iteration},
+                  {"first_norm", progress.first_norm},
+                  {"seconds", progress.seconds},
+                  {"pairs", state.pairs.size()},
+                  {"curve", progress.curve}};
+  nn::write_safetensors(file, tensors, {{"fingerprint", fingerprint.dump()}, {"progress", json.dump()}});
+}
+
+struct Checkpoint {
+  nn::ParamTree tau;
+  Tensor outputs;
+  nn::LbfgsState state;
+  SolverProgress progress;
+};
+
+// None if there is no such file or it belongs to another run. Throws if the file is of this run but damaged.
+std::optional<Checkpoint> load_checkpoint(const std::filesystem::path& file, const Json& fingerprint,
+                                          const std::shared_ptr<const nn::Layout>& layout) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const nn::SafetensorsFile saved = nn::read_safetensors(file);
+  const auto mark = saved.metadata.find("fingerprint");
+  if (mark == saved.metadata.end() || mark->second != fingerprint.dump()) {
+    say(file.string() + ": of a run with another seed, recipe or data; starting again");
+    return std::nullopt;
+  }
+  try {
+    const Json json = Json::parse(saved.metadata.at("progress"));
+    const auto tree = [&](const std::string& prefix) { return nn::get_params(saved.tensors, layout, file, prefix); };
+    nn::LbfgsState state{tree("gradient."), {}};
+    for (std::size_t i = 0; i < json.at("pairs").get<std::size_t>(); ++i)
+      state.pairs.push_back({tree("s" + std::to_string(i) + "."), tree("y" + std::to_string(i) + ".")});
+    return Checkpoint{tree("tau."),
+                      saved.tensors.at("outputs"),
+                      std::move(state),
+                      {json.at("iteration").get<std::int64_t>(), json.at("first_norm").get<double>(),
+                       json.at("seconds").get<double>(), json.at("curve")}};
+  } catch (const std::exception& error) {
+    throw std::runtime_error("[checkpoint] " + file.string() + ": " + error.what() +
+                             " Remove the file to start again.");
+  }
+}
+
+struct Solution {
+  nn::ParamTree tau;
+  double loss;  // F without λ/2 ‖τ‖²
+  std::string ended;
+  SolverProgress progress;
+};
+
+// L-BFGS from τ = 0, or from where a checkpoint is.
+class Solver {
+ public:
+  Solver(const Context& context, const CutModel& model, const TaskData& task, const KernelRegressionOptions& options,
+         std::filesystem::path checkpoint, Json fingerprint)
+      : shards_(context.shards()),
+        model_(model),
+        task_(task),
+        options_(options),
+        checkpoint_(std::move(checkpoint)),
+        fingerprint_(std::move(fingerprint)) {}
+
+  Solution run() {
+    constexpr std::chrono::seconds kSaveInterval{60};
+    const std::string label = "kernel regression " + task_.name;
+    const nn::Loss loss = model_.loss();
+    const std::shared_ptr<const nn::Layout>& layout = model_.f.theta0().shared_layout();
+    std::optional<Checkpoint> saved = load_checkpoint(checkpoint_, fingerprint_, layout);
+    SolverProgress progress = saved.has_value() ? saved->progress : SolverProgress{};
+    const double earlier = progress.seconds;
+    TangentProblem problem =
+        saved.has_value() ? TangentProblem(model_.f, *task_.train, loss, options_.l2, shards_, std::move(saved->tau),
+                                           std::move(saved->outputs))
+                          : TangentProblem(model_.f, *task_.train, loss, options_.l2, shards_, nn::ParamTree(layout));
+    nn::LbfgsState state = saved.has_value() ? std::move(saved->state) : nn::LbfgsState{problem.gradient(), {}};
+    const nn::Objective objective = problem.objective();
+    if (!saved.has_value()) progress.first_norm = norm(state.gradient);
+
+    Progress bar(label, options_.iterations, progress.iteration, task_.train->size(), "images");
+    Clock::time_point last_save = Clock::now();
+    bool stuck = false;
+    while (true) {
+      const bool converged = norm(state.gradient) <= options_.tolerance * progress.first_norm;
+      const bool last = converged || stuck || progress.iteration == options_.iterations;
+      if (last || progress.iteration == 0 || std::has_single_bit(static_cast<std::uint64_t>(progress.iteration)))
+        add_point(progress, problem, state);
+      progress.seconds = earlier + std::chrono::duration<double>(Clock::now() - start_).count();
+      if (last) {
+        return {problem.tau(), problem.loss(),
+                converged ? "converged"
+                : stuck   ? "rounding"
+                          : "iterations",
+                std::move(progress)};
+      }
+      if (interrupt_requested()) {
+        save_checkpoint(checkpoint_, fingerprint_, problem, state, progress);
+        throw Interrupted("stopped after iteration " + std::to_string(progress.iteration) + " of " + label +
+                          "; the same command goes on from there.");
+      }
+      if (Clock::now() - last_save > kSaveInterval) {
+        save_checkpoint(checkpoint_, fingerprint_, problem, state, progress);
+        last_save = Clock::now();
+      }
+      const std::optional<double> value = nn::lbfgs_step(objective, state);
+      stuck = !value.has_value();
+      if (stuck) continue;
+      bar.update(++progress.iteration, *value);
+    }
+  }
+
+ private:
+  void add_point(SolverProgress& progress, const TangentProblem& problem, const nn::LbfgsState& state) const {
+    if (!progress.curve.empty() && progress.curve.back().at("iteration") == progress.iteration) return;
+    progress.curve.push_back({{"iteration", progress.iteration},
+                              {"objective", problem.value()},
+                              {"train_loss", problem.loss()},
+                              {"gradient_norm", norm(state.gradient)},
+                              {"task_vector_norm", norm(problem.tau())},
+                              {"validation", model_.accuracy(*task_.validation, problem.tau(), shards_)},
+                              {"test", model_.accuracy(*task_.test, problem.tau(), shards_)}});
+  }
+
+  nn::Shards shards_;
+  const CutModel& model_;
+  const TaskData& task_;
+  KernelRegressionOptions options_;
+  std::filesystem::path checkpoint_;
+  Json fingerprint_;
+  Clock::time_point start_ = Clock::now();
+};
+
+// The first point that is best on validation images.
+const Json& best_point(const Json& curve) {
+  const Json* best = &curve.front();
+  for (const Json& point : curve) {
+    if (point.at("validation") > best->at("validation")) best = &point;
+  }
+  return *best;
+}
+
+double cosine(const nn::ParamTree& a, const nn::ParamTree& b) { return ratio(dot(a, b), norm(a) * norm(b)); }
+
+// One task's outputs with its own task vector alone (direction 0) and with the sum of all (direction 1).
+struct AddedOutputs {
+  std::string task;
+  CutModel model;
+  TangentFeatures validation;
+  TangentFeatures test;
+};
+
+Json add_up(const std::vector<AddedOutputs>& tasks) {
+  Json result;
+  double best = -1.0;
+  for (const double alpha : alpha_grid()) {
+    std::vector<double> ratios;
+    for (const AddedOutputs& own : tasks) {
+      ratios.push_back(
+          ratio(own.model.accuracy(own.validation.at(alpha, 1)), own.model.accuracy(own.validation.at(1.0, 0))));
+    }
+    result["validation_curve"].push_back(mean(ratios));
+    if (mean(ratios) > best) {
+      best = mean(ratios);
+      result["alpha"] = alpha;
+    }
+  }
+  const double alpha = result.at("alpha").get<double>();
+  std::vector<double> ratios;
+  for (const AddedOutputs& own : tasks) {
+    const double single = own.model.accuracy(own.test.at(1.0, 0));
+    result["single_task"][own.task] = single;
+    result["per_task"][own.task] = own.model.accuracy(own.test.at(alpha, 1));
+    ratios.push_back(ratio(result["per_task"][own.task].get<double>(), single));
+  }
+  result["absolute"] = average(result.at("per_task"));
+  result["normalised"] = mean(ratios);
+  return result;
+}
+
+// Of vectors[t], task t's; `cut` is that of the model they were trained in.
+Json addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks, Cut cut,
+              const std::vector<nn::ParamTree>& vectors) {
+  nn::ParamTree sum(pretrained.vit.layout());
+  for (const nn::ParamTree& tau : vectors) sum.axpy(1.0, tau);
+  std::vector<AddedOutputs> outputs;
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    if (interrupt_requested()) throw Interrupted("stopped while evaluating; the same command starts this stage again.");
+    const TaskData& task = tasks[t].task;
+    const CutModel model(pretrained, zero_shot_head(pretrained, task.text), cut);
+    const std::vector<nn::ParamTree> directions{vectors[t], sum};
+    outputs.push_back({task.name, model, tangent_features(model.f, *task.validation, directions, context.shards()),
+                       tangent_features(model.f, *task.test, directions, context.shards())});
+  }
+  return add_up(outputs);
+}
+
+Json to_json(const KernelRegressionOptions& options) {
+  return {{"cut", to_string(options.cut)},
+          {"l2", options.l2},
+          {"tolerance", options.tolerance},
+          {"iterations", options.iterations}};
+}
+
+}  // namespace
+
+std::string_view to_string(Cut cut) { return cut == Cut::features ? "features" : "logits"; }
+
+std::int64_t kernel_regression_iterations(std::string_view preset) {
+  if (preset == "smoke") return 8;
+  if (preset == "quick") return 64;
+  if (preset == "small") return 256;
+  throw std::invalid_argument("[preset] no preset '" + std::string(preset) + "'.");
+}
+
+Json solve_task(const Context& context, const Pretrained& pretrained, const TaskData& task, const AdamVectors& adam,
+                const KernelRegressionOptions& options, const RunFolder& folder) {
+  const FinetuneRecipe& recipe = context.recipe.finetune;
+  const Json fingerprint{{"stage", "kernel_regression_task"},
+                         {"seed", context.seed},
+                         {"task", task.name},
+                         {"content", task.content},
+                         {"pretrained", pretrained.identity()},
+                         {"adam", {nn::checksum(adam.standard), nn::checksum(adam.linear)}},
+                         {"images", {recipe.train_images, recipe.validation_images, recipe.test_images}},
+                         {"settings", to_json(options)},
+                         {"arithmetic", arithmetic(context.recipe)}};
+  const std::filesystem::path file = folder / "finetuned.safetensors";
+  if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
+    say("kernel regression " + task.name + ": already done in " + folder.path().string());
+    return *results;
+  }
+  folder.begin("kernel_regression", fingerprint, context.seed, context.pool.threads(), file);
+
+  const nn::Shards shards = context.shards();
+  const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
+  const CutModel model(pretrained, head, options.cut);
+  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
+  const Solution solution = Solver(context, model, task, options, checkpoint, fingerprint).run();
+
+  const CutModel trained(pretrained, head, Cut::features);  // the model that AdamW trained
+  const nn::Loss loss = trained.loss();
+  const double adam_loss = TangentProblem(trained.f, *task.train, loss, 0.0, shards, adam.linear).loss();
+  const Json& curve = solution.progress.curve;
+  const Json& early = best_point(curve);
+  save_finetuned(file, pretrained, task, Mode::linear, pretrained.theta0 + solution.tau);
+  const Json results{{"task", task.name},
+                     {"classes", head.classes()},
+                     {"train_images", task.train->size()},
+                     {"zero_shot", curve.front().at("test")},
+                     {"standard", accuracy(head, features(pretrained.vit.model(), pretrained.theta0 + adam.standard,
+                                                          *task.test, shards))},
+                     {"adamw", trained.accuracy(*task.test, adam.linear, shards)},
+                     {"solved", curve.back().at("test")},
+                     {"early", {{"iteration", early.at("iteration")}, {"test", early.at("test")}}},
+                     {"train_loss", {{"adamw", adam_loss}, {"solved", solution.loss}}},
+                     {"task_vector_norm", {{"adamw", norm(adam.linear)}, {"solved", norm(solution.tau)}}},
+                     {"cosine", cosine(adam.linear, solution.tau)},
+                     {"iterations", solution.progress.iteration},
+                     {"ended", solution.ended},
+                     {"curve", curve},
+                     {"checksum", nn::checksum(solution.tau)},
+                     {"seconds", solution.progress.seconds}};
+  folder.finish(results);
+  std::filesystem::remove(checkpoint);
+  return results;
+}
+
+Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, const KernelRegressionOptions& options,
+                       const RunFolder& folder) {
+  // By the name of the mode where the vectors are of that mode, so that other programs find them.
+  const std::string below = options.cut == Cut::features ? "linear" : "logits";
+  Json per_task = Json::object();
+  std::vector<nn::ParamTree> solved;
+  Json checksums = Json::array();
+  for (const TaskSource& source : inputs.sources) {
+    const auto vector_of = [&](Mode mode) {
+      return load_task_vector(
+          finetuned_folder(inputs.finetuned, to_string(mode), source.name) / "finetuned.safetensors", inputs.pretrained,
+          source.name, mode);
+    };
+    const nn::ParamTree standard = vector_of(Mode::standard);
+    const nn::ParamTree linear = vector_of(Mode::linear);
+    const RunFolder of_task(folder / below / source.name);
+    const TaskData task = load_task(source, context.recipe, context.seed, context.pool);
+    per_task[source.name] = solve_task(context, inputs.pretrained, task, {standard, linear}, options, of_task);
+    per_task[source.name].erase("seconds");
+    solved.push_back(load_task_vector(of_task / "finetuned.safetensors", inputs.pretrained, source.name, Mode::linear));
+    checksums.push_back(nn::checksum(solved.back()));
+  }
+  Json settings = to_json(options);
+  settings["solved"] = checksums;
+  return task_vector_stage("kernel_regression", context, inputs, settings, folder,
+                           [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
+                             std::vector<nn::ParamTree> adam;
+                             Json names = Json::array();
+                             for (const TaskVectors& own : tasks) {
+                               names.push_back(own.task.name);
+                               adam.push_back(own.linear);
+                             }
+                             return Json{
+                                 {"tasks", names},
+                                 {"settings", to_json(options)},
+                                 {"per_task", per_task},
+                                 {"addition",
+                                  {{"adamw", addition(context, inputs.pretrained, tasks, Cut::features, adam)},
+                                   {"solved", addition(context, inputs.pretrained, tasks, options.cut, solved)}}}};
+                           });
+}
+
+std::string kernel_regression_table(const Json& results) {
+  TextTable table({1, 5, 7, 9});
+  table.row("", {"", "test", "accuracy", "", "", "train", "loss", "|tau|", "", "", ""});
+  table.row("task", {"zero-shot", "standard", "adamw", "solved", "early", "adamw", "solved", "adamw", "solved",
+                     "cosine", "iter."});
+  const auto row = [&](const std::string& name, const auto& of, const std::string& iterations) {
+    std::vector<std::string> cells;
+    for (const char* key : {"zero_shot", "standard", "adamw", "solved"})
+      cells.push_back(percent(of([&](const Json& task) { return task.at(key).template get<double>(); })));
+    cells.push_back(percent(of([](const Json& task) { return task.at("early").at("test").template get<double>(); })));
+    for (const char* key : {"train_loss", "task_vector_norm"}) {
+      for (const char* solver : kSolvers)
+        cells.push_back(decimals(of([&](const Json& task) { return task.at(key).at(solver).template get<double>(); }),
+                                 key == std::string_view("train_loss") ? 4 : 2));
+    }
+    cells.push_back(decimals(of([](const Json& task) { return task.at("cosine").template get<double>(); }), 3));
+    cells.push_back(iterations);
+    table.row(name, cells);
+  };
+  const Json& per_task = results.at("per_task");
+  for (const auto& [name, task] : per_task.items()) {
+    const std::string iterations =
+        std::to_string(task.at("iterations").get<std::int64_t>()) + (task.at("ended") == "iterations" ? "+" : "");
+    row(
+        name, [&task = task](const auto& value) { return value(task); }, iterations);
+  }
+  const auto over_tasks = [&](const auto& value) {
+    std::vector<double> values;
+    for (const auto& [name, task] : per_task.items()) values.push_back(value(task));
+    return mean(values);
+  };
+  row("average", over_tasks, "");
+  std::string text = "Linear fine-tuning by AdamW and solved by L-BFGS (linearised: " +
+                     results.at("settings").at("cut").get<std::string>() + ")\n" + table.text() +
+                     "early: the iteration that is best on validation images;  +: stopped there, not converged\n";
+  for (const char* solver : kSolvers) {
+    const Json& addition = results.at("addition").at(solver);
+    text += "all tasks added, " + std::string(solver) + ": " + percent(addition.at("absolute").get<double>()) +
+            ", normalised " + percent(addition.at("normalised").get<double>()) + ", alpha " +
+            decimals(addition.at("alpha").get<double>(), 2) + "\n";
+  }
+  const auto value = [&](const char* key) {
+    return over_tasks([&](const Json& task) { return task.at(key).template get<double>(); });
+  };
+  const double gap = value("standard") - value("adamw");
+  if (gap > 0.0) {
+    text += "of the gap between standard and adamw, " + decimals(100.0 * gap, 1) + " points, solving closes " +
+            decimals(100.0 * (value("solved") - value("adamw")), 1) + "\n";
+  }
+  return text;
+}
+
+}  // namespace experiments

@@ -1,0 +1,77 @@
+#include "experiments/arithmetic/random_init.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "experiments/arithmetic/scores.hpp"
+#include "experiments/arithmetic/task_arithmetic.hpp"
+#include "experiments/common/text_table.hpp"
+
+namespace experiments {
+namespace {
+
+constexpr std::array<const char*, 2> kStarts{"random", "pretrained"};
+
+}  // namespace
+
+Json random_init(const Context& context, const TaskVectorInputs& inputs, std::int64_t grid_images,
+                 const RunFolder& folder) {
+  const Json fingerprint{{"stage", "random_init"},
+                         {"seed", context.seed},
+                         {"pretrained", inputs.pretrained.identity()},
+                         {"finetune", to_json(context.recipe.finetune)},
+                         {"arithmetic", arithmetic(context.recipe)}};
+  folder.begin("random_init", fingerprint, context.seed, context.pool.threads());
+  const Pretrained random{inputs.pretrained.vit, nn::initial_params(inputs.pretrained.vit.layout(), context.seed),
+                          inputs.pretrained.logit_scale};
+  save_pretrained(folder / "random.safetensors", random);
+  const std::filesystem::path finetuned = folder / "finetune";
+  finetune_all(context, random, inputs.sources, finetuned);
+
+  Json results{{"tasks", Json::array()}};
+  for (const TaskSource& source : inputs.sources) results["tasks"].push_back(source.name);
+  const TaskVectorInputs of_random{random, inputs.sources, inputs.control, finetuned};
+  results["random"] = task_arithmetic(context, of_random, grid_images, RunFolder(folder / "random"));
+  results["pretrained"] = task_arithmetic(context, inputs, grid_images, RunFolder(folder / "pretrained"));
+  folder.finish(results);
+  return results;
+}
+
+std::string random_init_table(const Json& results) {
+  TextTable table({0, 3});
+  table.row("", {"random", "", "", "pre-", "trained", ""});
+  table.row("", {"standard", "posthoc", "linear", "standard", "posthoc", "linear"});
+  const auto row = [&](const std::string& name, const auto& cell) {
+    std::vector<std::string> cells;
+    for (const char* start : kStarts) {
+      for (const char* mode : kModes) {
+        const Json value = cell(results.at(start).at("modes").at(mode));
+        cells.push_back(value.is_null()     ? "-"
+                        : value.is_string() ? value.template get<std::string>()
+                                            : percent(value.template get<double>()));
+      }
+    }
+    table.row(name, cells);
+  };
+  row("single task", [](const Json& mode) { return mode.at("single_task"); });
+  row("all added", [](const Json& mode) { return mode.at("absolute"); });
+  row("normalised", [](const Json& mode) { return mode.at("normalised"); });
+  row("gap closed", [](const Json& mode) { return mode.at("gap_closed"); });
+  row("alpha", [](const Json& mode) { return Json(decimals(mode.at("alpha").get<double>(), 2)); });
+  for (const auto& [name, key] : {std::pair("xi(1,1)", "at_one"), std::pair("xi [0,1]^2", "mean_zero_to_one"),
+                                  std::pair("xi [-1,1]^2", "mean_search_box")}) {
+    row(name, [key = key](const Json& mode) {
+      const Json& xi = mode.at("xi").at(key);
+      return xi.is_null() ? xi : Json(decimals(xi.get<double>(), 3));
+    });
+  }
+  const auto zero_shot = [&](const char* start) {
+    return percent(results.at(start).at("zero_shot").template get<double>());
+  };
+  return "Means over tasks, test accuracy in percent\n" + table.text() + "zero-shot: random " + zero_shot("random") +
+         ", pre-trained " + zero_shot("pretrained") + ";  chance " +
+         percent(results.at("random").at("chance").get<double>()) +
+         "\nxi: disentanglement error, sum over both tasks (0 to 2), mean over pairs\n";
+}
+
+}  // namespace experiments

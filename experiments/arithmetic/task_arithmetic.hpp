@@ -1,0 +1,22 @@
+// What task arithmetic gives from one θ0, in a few numbers: for experiments that compare one θ0 with another.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/arithmetic/task_vectors.hpp"
+
+namespace experiments {
+
+// Fine-tunes every source in both modes, into <finetuned>/<mode>/<task>; what is done is skipped.
+void finetune_all(const Context& context, const Pretrained& pretrained, const std::vector<TaskSource>& sources,
+                  const std::filesystem::path& finetuned);
+
+// The stages task_addition and disentanglement in folders below `folder`; the latter over {−1, −½, 0, ½, 1}² for the default
+// pairs, if there are two tasks. Returns logit_scale, chance, zero_shot, and per mode single_task, absolute, normalised,
+// gap_closed, alpha and xi (at_one, mean_zero_to_one, mean_search_box of the sum over both tasks): means over tasks or pairs.
+Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std::int64_t grid_images,
+                     const RunFolder& folder);
+
+}  // namespace experiments
