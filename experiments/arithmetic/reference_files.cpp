@@ -43,7 +43,7 @@ Json addition_entry(const std::vector<std::string>& tasks, const std::string& su
 }  // namespace
 
 void write_reference_accuracies(const std::filesystem::path& folder, const Json& results) {
-  make_folder(folder);
+  const RunFolder files(folder);
   const auto with_validation = [&](const Json& test, const Json& validation) {
     Json map;
     for (const std::string& task : task_names(results)) {
@@ -52,16 +52,16 @@ void write_reference_accuracies(const std::filesystem::path& folder, const Json&
     }
     return map;
   };
-  write_json(folder / "zeroshot_accuracies.json",
+  write_json(files / "zeroshot_accuracies.json",
              with_validation(results.at("zero_shot"), results.at("zero_shot_validation")));
   for (const char* mode : kModes) {
-    write_json(folder / file_name(mode, "ft_accuracies"),
+    write_json(files / file_name(mode, "ft_accuracies"),
                with_validation(results.at("single_task").at(mode), results.at("single_task_validation").at(mode)));
   }
 }
 
 void write_reference_additions(const std::filesystem::path& folder, const Json& results) {
-  make_folder(folder);
+  const RunFolder files(folder);
   const std::vector<std::string> tasks = task_names(results);
   const std::size_t n = results.at("alpha_grid").size();
   for (const char* mode : kModes) {
@@ -72,12 +72,12 @@ void write_reference_additions(const std::filesystem::path& folder, const Json& 
       for (const std::string& task : tasks) added[task] = addition.at("validation_per_task").at(task)[i];
       json["val"][alpha_key(i, n)] = addition_entry(tasks, "Val", added, results.at("single_task_validation").at(mode));
     }
-    write_json(folder / file_name(mode, "additions"), json);
+    write_json(files / file_name(mode, "additions"), json);
   }
 }
 
 void write_reference_negations(const std::filesystem::path& folder, const Json& results) {
-  make_folder(folder);
+  const RunFolder files(folder);
   const std::string control = results.at("control").at("task").get<std::string>();
   const std::size_t n = results.at("alpha_grid").size();
   for (const char* mode : kModes) {
@@ -91,7 +91,7 @@ void write_reference_negations(const std::filesystem::path& folder, const Json& 
                                               {control + "Val:top1", curves.at("control")[i]}};
       }
     }
-    write_json(folder / file_name(mode, "negations"), json);
+    write_json(files / file_name(mode, "negations"), json);
   }
 }
 

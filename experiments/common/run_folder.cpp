@@ -67,19 +67,15 @@ void write_json(const std::filesystem::path& path, const Json& json) {
   engine::write_text_file(path, json.dump(2) + "\n");
 }
 
-void make_folder(const std::filesystem::path& path) {
+RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error || !std::filesystem::is_directory(path, error)) {
-    throw std::runtime_error("[out] " + path.string() + ": cannot make this folder" +
+  std::filesystem::create_directories(path_, error);
+  if (error || !std::filesystem::is_directory(path_, error)) {
+    throw std::runtime_error("[out] " + path_.string() + ": cannot make this folder" +
                              (error ? ": " + error.message() : std::string()) + ".");
   }
-  if (access(path.c_str(), W_OK | X_OK) != 0)
-    throw std::runtime_error("[out] " + path.string() + ": this folder cannot be written.");
-}
-
-RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
-  make_folder(path_);
+  if (access(path_.c_str(), W_OK | X_OK) != 0)
+    throw std::runtime_error("[out] " + path_.string() + ": this folder cannot be written.");
   lock_ = locked(path_);
   if (lock_) remove_half_written(path_);
 }

@@ -35,9 +35,6 @@ class RunFolder {
   std::shared_ptr<const void> lock_;  // null where there are no locks
 };
 
-// A folder for a few files beside a run's own, not locked. Throws as RunFolder does.
-void make_folder(const std::filesystem::path& path);
-
 Json read_json(const std::filesystem::path& path);  // throws std::runtime_error naming the file and the place
 void write_json(const std::filesystem::path& path, const Json& json);
 

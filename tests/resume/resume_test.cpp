@@ -32,9 +32,10 @@ namespace {
 constexpr std::uint64_t kSeed = 20;
 
 // Long enough to be killed in every stage, with a checkpoint after each step.
-const std::vector<std::string> kOptions{
-    "--preset",         "smoke", "--tasks",          "digits,signs", "--control",    "none", "--threads", "2",
-    "--pretrain-steps", "60",    "--finetune-steps", "40",           "--save-every", "0"};
+const std::vector<std::string> kOptions{"--preset",         "smoke", "--tasks",          "digits,signs",
+                                        "--control",        "none",  "--threads",        "2",
+                                        "--pretrain-steps", "60",    "--finetune-steps", "40",
+                                        "--save-every",     "0",     "--experiments",    "task_addition"};
 
 std::string command(const fs::path& out) {
   std::string text = "{bin}/reproduce";
@@ -42,25 +43,28 @@ std::string command(const fs::path& out) {
   return text + " --out " + out.string();
 }
 
-void without_times(Json& json) {
+// The times, and the command that names the folder.
+void without_circumstances(Json& json) {
   if (json.is_object()) {
-    for (const std::string key : {"seconds", "started"}) json.erase(key);
+    for (const std::string key : {"seconds", "started", "command"}) json.erase(key);
   }
   if (json.is_structured()) {
-    for (Json& value : json) without_times(value);
+    for (Json& value : json) without_circumstances(value);
   }
 }
 
-// Every file of a run by its path in the folder: its bytes, or of a complete JSON file all but the times.
+// Every file of a run by its path in the folder: its bytes, or of a complete JSON file all but its circumstances, which the
+// report tells as well.
 std::map<std::string, std::string> contents(const fs::path& out) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::recursive_directory_iterator(out)) {
     if (!entry.is_regular_file()) continue;
     std::string& text = files[entry.path().lexically_relative(out).string()];
     text = bytes_of_file(entry.path());
+    if (entry.path().filename() == "report.html") text = text.ends_with("</html>\n") ? "complete" : text;
     if (entry.path().extension() != ".json") continue;
     Json json = experiments::read_json(entry.path());
-    without_times(json);
+    without_circumstances(json);
     text = json.dump();
   }
   return files;
