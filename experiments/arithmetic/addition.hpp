@@ -22,11 +22,11 @@ namespace experiments {
 
 struct AdditionOptions {
   double alpha_step = kAlphaStep;
-  std::int64_t subsets =
-      0;  // at most so many of each K below the number of tasks; the network needs a pass per α for each
+  // Sums of each K below the number of tasks, at most; the network needs a pass for each of them and each α.
+  std::int64_t subsets = 0;
 };
-AdditionOptions addition_options(
-    std::string_view preset);  // throws std::invalid_argument if there is none of that name
+// Of a preset; throws std::invalid_argument if there is none of that name.
+AdditionOptions addition_options(std::string_view preset);
 
 // The stage. Returns what docs/results.md lists. Writes the reference code's files into <folder>/reference. Throws
 // std::invalid_argument unless 1 is a multiple of the step.
