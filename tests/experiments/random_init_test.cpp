@@ -1,10 +1,11 @@
-// Task arithmetic from random weights.
+// Task arithmetic from random weights, and after pre-trainings of several lengths.
 #include "experiments/arithmetic/random_init.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "experiments/arithmetic/pretraining_length.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "nn/checkpoint.hpp"
 #include "tests/experiments/finished_run.hpp"
@@ -62,6 +63,52 @@ BOOST_AUTO_TEST_CASE(random_init_begins_where_pre_training_began) {
   check_says(again, "finetune signs (linear): already done");
   check_says(again, "disentanglement: already done");
   BOOST_CHECK_EQUAL(read_json(out + "/results.json").dump(), results.dump());
+}
+
+BOOST_AUTO_TEST_CASE(the_full_length_is_the_pre_training_of_reproduce) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string run =
+      "{bin}/pretraining_length --preset smoke --tasks digits,signs --control objects --lengths 12,0,4 "
+      "--grid-images 12 --out " +
+      out;
+  const tests::ProcessResult result = tests::run_process(run);
+  BOOST_REQUIRE_MESSAGE(result.status == 0, result.output);
+  check_says(result, "Gap closed");
+  const Json results = read_json(out + "/results.json");
+  BOOST_CHECK_EQUAL(results.at("tasks").dump(), "[\"digits\",\"signs\"]");
+  BOOST_REQUIRE_EQUAL(results.at("lengths").size(), 3u);
+  const std::vector<std::int64_t> lengths{0, 4, 12};
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Json& row = results.at("lengths")[i];
+    BOOST_CHECK_EQUAL(row.at("steps").get<std::int64_t>(), lengths[i]);
+    BOOST_CHECK_EQUAL(row.at("final_loss").is_null(), i == 0);
+    check_summary(row, out + "/steps_" + std::to_string(lengths[i]));
+  }
+  const auto weights = [](const std::string& run_folder) {
+    return nn::checksum(load_pretrained(run_folder + "/pretrain/pretrained.safetensors").theta0);
+  };
+  BOOST_CHECK_EQUAL(weights(out + "/steps_12"), weights(tests::finished_run()));
+  BOOST_CHECK_NE(weights(out + "/steps_4"), weights(out + "/steps_12"));
+  const Pretrained begin = load_pretrained(out + "/steps_0/pretrain/pretrained.safetensors");
+  BOOST_CHECK_EQUAL(nn::checksum(begin.theta0), nn::checksum(nn::initial_params(begin.vit.layout(), 0)));
+  BOOST_CHECK_CLOSE_FRACTION(results.at("lengths")[0].at("logit_scale").get<double>(), 1 / 0.07, 1e-6);
+
+  check_says(tests::run_process(run), "pretrain: already done");
+  BOOST_CHECK_EQUAL(read_json(out + "/results.json").dump(), results.dump());
+}
+
+BOOST_AUTO_TEST_CASE(lengths_grow_by_four_and_short_ones_warm_up_quickly) {
+  BOOST_CHECK(default_lengths(3200) == (std::vector<std::int64_t>{0, 50, 200, 800, 3200}));
+  BOOST_CHECK(default_lengths(12) == (std::vector<std::int64_t>{0, 3, 12}));
+  const Recipe recipe = preset("quick");
+  BOOST_CHECK_EQUAL(to_json(with_pretrain_steps(recipe, recipe.pretrain.steps).pretrain).dump(),
+                    to_json(recipe.pretrain).dump());
+  BOOST_CHECK_EQUAL(with_pretrain_steps(recipe, 200).pretrain.warmup, 50);
+  const tests::ProcessResult refused =
+      tests::run_process("{bin}/pretraining_length --preset smoke --lengths=-3 --out /tmp/never");
+  BOOST_CHECK_EQUAL(refused.status, 2);
+  check_says(refused, "--lengths");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
