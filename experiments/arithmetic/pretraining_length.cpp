@@ -71,7 +71,7 @@ std::string pretraining_length_table(const Json& results) {
   TextTable accuracies({3, 6});
   accuracies.row("", {"", "", "", "single", "task", "", "all tasks", "added", ""});
   accuracies.row("steps",
-                 {"loss", "scale", "zero-shot", "standard", "posthoc", "linear", "standard", "posthoc", "linear"});
+                 {"zero-shot", "loss", "scale", "standard", "posthoc", "linear", "standard", "posthoc", "linear"});
   TextTable gaps({0, 3});
   gaps.row("", {"gap", "closed", "", "xi", "[0,1]^2", ""});
   gaps.row("steps", {"standard", "posthoc", "linear", "standard", "posthoc", "linear"});
@@ -80,8 +80,8 @@ std::string pretraining_length_table(const Json& results) {
     const auto of_modes = [&](std::vector<std::string>& cells, const auto& value, const auto& write) {
       for (const char* mode : kModes) cells.push_back(text(value(row.at("modes").at(mode)), write));
     };
-    std::vector<std::string> cells{text(row.at("final_loss"), three), text(row.at("logit_scale"), one),
-                                   text(row.at("zero_shot"), percent)};
+    std::vector<std::string> cells{text(row.at("zero_shot"), percent), text(row.at("final_loss"), three),
+                                   text(row.at("logit_scale"), one)};
     of_modes(
         cells, [](const Json& mode) { return mode.at("single_task"); }, percent);
     of_modes(
