@@ -37,9 +37,14 @@ std::map<int, std::unique_ptr<engine::ShardPool>> pools_of(const std::vector<int
   return pools;
 }
 
+void stop_if_asked() {
+  if (interrupt_requested()) throw Interrupted("stopped.");
+}
+
 std::vector<std::unique_ptr<Work>> chosen_works(const Options& options) {
   std::vector<std::unique_ptr<Work>> chosen;
   for (const std::string& name : options.works) {
+    stop_if_asked();
     WorkConfig config = find_work(name);
     if (options.shard_size > 0) config.shard_size = options.shard_size;
     chosen.push_back(std::make_unique<Work>(config));
@@ -64,7 +69,7 @@ Report measure(const Options& options) {
       if (round > 0) report.add(threads, sgemm_rates(*pool));
       for (const std::unique_ptr<Work>& work : works) {
         for (const Mode mode : chosen_modes(options)) {
-          if (interrupt_requested()) throw Interrupted("stopped in round " + std::to_string(round) + ".");
+          stop_if_asked();
           const Measurement measurement = work->run(mode, *pool);
           if (round > 0) report.add({work->config(), mode, threads}, measurement);
         }
@@ -83,7 +88,10 @@ void profile(const Options& options) {
       work->run(mode, pool);
       double seconds = 0.0;
       engine::start_profile();
-      for (std::int64_t round = 0; round < options.rounds; ++round) seconds += work->run(mode, pool).seconds;
+      for (std::int64_t round = 0; round < options.rounds; ++round) {
+        stop_if_asked();
+        seconds += work->run(mode, pool).seconds;
+      }
       print_profile(*work, mode, engine::stop_profile(), seconds, options.rounds);
     }
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -126,6 +127,18 @@ void show(const TaskSource& source, const Options& options, engine::ShardPool& p
   std::printf("%s\n", sheet.c_str());
 }
 
+// A class without images would be trained as one that never occurs.
+std::vector<std::string> empty_classes(const datasets::RealSet& set, const datasets::Dataset& train,
+                                       const Survey& survey) {
+  std::vector<std::string> errors;
+  for (std::size_t i = 0; i < train.class_names().size(); ++i) {
+    if (survey.images_of_class[i] == 0)
+      errors.push_back("[data] " + set.folder.string() + ": no image to train on of class '" + train.class_names()[i] +
+                       "'; remove the class, or add images.");
+  }
+  return errors;
+}
+
 // Reads all files of the set and returns how many errors it printed.
 std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
   std::int64_t errors = 0;
@@ -137,10 +150,11 @@ std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
         return load_real_set(set, split, 32);
       }();
       images += part->size();
-      for (const std::string& error : survey(*part, pool, set.name + " " + name).errors) {
-        std::printf("%s\n", error.c_str());
-        ++errors;
-      }
+      const Survey found = survey(*part, pool, set.name + " " + name);
+      std::vector<std::string> problems = found.errors;
+      if (split == datasets::Split::train && problems.empty()) problems = empty_classes(set, *part, found);
+      for (const std::string& problem : problems) std::printf("%s\n", problem.c_str());
+      errors += static_cast<std::int64_t>(problems.size());
     } catch (const Interrupted&) {
       throw;
     } catch (const std::runtime_error& error) {  // the part as a whole
@@ -148,21 +162,30 @@ std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
       ++errors;
     }
   }
-  std::printf("%s: %lld images, %lld errors\n", set.name.c_str(), printable(images), printable(errors));
+  std::printf("%s: %lld images, %lld error%s\n", set.name.c_str(), printable(images), printable(errors),
+              errors == 1 ? "" : "s");
   return errors;
 }
 
 void check_all(const Options& options, engine::ShardPool& pool) {
   std::vector<datasets::RealSet> sets;
   for (const std::string& name : options.names) {
-    TaskSource source = find_source(name, options.data);
-    if (!source.real) throw std::invalid_argument("[check] '" + name + "' is built in and has no files to check.");
-    sets.push_back(*std::move(source.real));
+    std::optional<datasets::RealSet> set = datasets::find_real_set(name, options.data);
+    if (!set) {
+      find_source(name, options.data);  // throws if there is no such task at all
+      throw std::invalid_argument("[check] '" + name + "' is built in and has no files to check.");
+    }
+    sets.push_back(*std::move(set));
   }
   if (options.names.empty()) sets = datasets::find_real_sets(options.data);
+  if (sets.empty())
+    throw std::invalid_argument("[check] no set in " + options.data.string() +
+                                "; `datasets list` tells the layouts that are looked for.");
   std::int64_t errors = 0;
   for (const datasets::RealSet& set : sets) errors += check(set, pool);
-  if (errors > 0) throw std::runtime_error("[check] " + std::to_string(errors) + " errors; see above.");
+  if (errors > 0)
+    throw std::runtime_error("[check] " + std::to_string(errors) + (errors == 1 ? " error" : " errors") +
+                             "; see above.");
 }
 
 }  // namespace

@@ -370,7 +370,8 @@ std::string addition_table(const Json& results) {
   return "Test accuracy in percent\n" + table.text() +
          "normalised: mean of accuracy / single-task accuracy of the same mode;  gap closed: (added - zero-shot) / "
          "(single - zero-shot)\n"
-         "one alpha for all tasks, chosen on validation images;  last row: the control task, never fine-tuned on\n";
+         "one alpha for all tasks, chosen on validation images" +
+         (results.contains("control") ? ";  last row: the control task, never fine-tuned on\n" : "\n");
 }
 
 std::string addition_details(const Json& results) {

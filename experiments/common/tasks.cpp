@@ -49,6 +49,11 @@ constexpr std::uint64_t kMostHashed = 1ull << 31;
 constexpr std::uint64_t kSplitSeed = 0;  // how a real set is divided does not change with --seed
 constexpr std::uint64_t kWebStream = 0x574542;
 
+std::string without_spaces_around(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(' ');
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
+}
+
 bool is_world_task(const std::string& name) {
   const std::vector<std::string> names = world_task_names();
   return std::ranges::find(names, name) != names.end() || name == datasets::world::control_task().name;
@@ -109,9 +114,14 @@ std::string content_of(const datasets::RealSet& set, const datasets::TaskText& t
   {
     const Waiting waiting(set.name + ": listing " + folder.string());
     constexpr auto kFollow = std::filesystem::directory_options::follow_directory_symlink;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, kFollow)) {
-      if (interrupt_requested()) throw Interrupted("stopped while listing " + folder.string() + ".");
-      if (entry.is_regular_file()) files.push_back(entry.path());
+    try {
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, kFollow)) {
+        if (interrupt_requested()) throw Interrupted("stopped while listing " + folder.string() + ".");
+        if (entry.is_regular_file()) files.push_back(entry.path());
+      }
+    } catch (const std::filesystem::filesystem_error& error) {  // a link to itself, or a folder that may not be read
+      throw std::runtime_error("[data] " + folder.string() + ": its files cannot be listed: " + error.code().message() +
+                               "; `datasets check` names the one to mend.");
     }
     std::ranges::sort(files);
   }
@@ -275,7 +285,7 @@ std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::
   if (control != "none") tasks.push_back(control);
   std::vector<TaskSource> sources;
   for (std::string& name : tasks) {
-    std::erase(name, ' ');  // of "mnist, kmnist"
+    name = without_spaces_around(name);  // of "mnist, kmnist"
     const auto same = [&name](const TaskSource& source) { return source.name == name; };
     if (std::ranges::any_of(sources, same))
       throw std::invalid_argument("[tasks] '" + name + "' is named twice, or is the control as well.");

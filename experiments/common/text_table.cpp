@@ -2,21 +2,31 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 namespace experiments {
 
-void TextTable::row(const std::string& name, const std::vector<std::string>& cells) {
-  constexpr std::size_t kNameWidth = 14;
+void TextTable::row(std::string name, std::vector<std::string> cells) {
+  rows_.push_back({std::move(name), std::move(cells)});
+}
+
+std::string TextTable::text() const {
   constexpr std::size_t kCellWidth = 9;
+  std::size_t name_width = 13;
+  for (const Row& row : rows_) name_width = std::max(name_width, row.name.size());
   const auto spaces = [](std::size_t width, const std::string& text) {
     return std::string(width > text.size() ? width - text.size() : 0, ' ');
   };
-  text_ += name + spaces(kNameWidth, name);
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (std::ranges::find(bars_before_, i) != bars_before_.end()) text_ += "  |";
-    text_ += spaces(kCellWidth, cells[i]) + cells[i];
+  std::string text;
+  for (const auto& [name, cells] : rows_) {
+    text += name + spaces(name_width + 1, name);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (std::ranges::find(bars_before_, i) != bars_before_.end()) text += "  |";
+      text += spaces(kCellWidth, cells[i]) + cells[i];
+    }
+    text += "\n";
   }
-  text_ += "\n";
+  return text;
 }
 
 std::string decimals(double value, int digits) {

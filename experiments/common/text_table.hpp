@@ -11,12 +11,16 @@ class TextTable {
  public:
   // A bar stands before each of the columns `bars_before`, the first cell's number being 0.
   explicit TextTable(std::vector<std::size_t> bars_before = {}) : bars_before_(std::move(bars_before)) {}
-  void row(const std::string& name, const std::vector<std::string>& cells);
-  const std::string& text() const noexcept { return text_; }
+  void row(std::string name, std::vector<std::string> cells);
+  std::string text() const;
 
  private:
+  struct Row {
+    std::string name;
+    std::vector<std::string> cells;
+  };
   std::vector<std::size_t> bars_before_;
-  std::string text_;
+  std::vector<Row> rows_;
 };
 
 std::string decimals(double value, int digits);

@@ -271,6 +271,16 @@ BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
   says(run_process("{bin}/datasets check photos" + data), 1,
        {"train/cat/1.ppm: is empty", "test/cat/3.ppm: 1 x 1 pixels need 3 bytes, but 4 follow", "[check] 2 errors"});
   check_refusal("{bin}/datasets check signs" + data, 1, {"'signs' is built in"});
+  // A class without images, in a set whose name needs quotes.
+  std::filesystem::create_directories(folder.path() / "data/my pictures/train/empty");
+  for (const std::string part : {"train", "test"}) {
+    std::filesystem::create_directories(folder.path() / "data/my pictures" / part / "cat");
+    for (const std::string name : {"1.ppm", "2.ppm"})
+      std::ofstream(folder.path() / "data/my pictures" / part / "cat" / name) << "P6 1 1 255\nabc";
+  }
+  says(run_process("{bin}/datasets check 'my pictures'" + data), 1,
+       {"no image to train on of class 'empty'", "my pictures: 4 images, 1 error\n"});
+  check_refusal("{bin}/datasets check --data " + out, 1, {"no set in " + out, "datasets list"});
   BOOST_CHECK_EQUAL(run_process("{bin}/datasets").status, 2);
   BOOST_CHECK_EQUAL(run_process("{bin}/datasets check").status, 2);
 }
