@@ -40,7 +40,7 @@ const Options kShort{"--preset",     "smoke", "--tasks",       "digits,signs",
 
 Options longer() {  // enough to be killed in every stage
   Options options = kShort;
-  options.insert(options.end(), {"--pretrain-steps", "60", "--finetune-steps", "40"});
+  options.insert(options.end(), {"--pretrain-steps", "30", "--finetune-steps", "20"});
   return options;
 }
 
