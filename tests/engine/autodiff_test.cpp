@@ -5,8 +5,8 @@
 #include "engine/autodiff/transforms.hpp"
 #include "engine/ops/ops.hpp"
 #include "engine/parallel/memory.hpp"
-#include "engine/tensor/matmul_flops.hpp"
 #include "engine/tensor/errors.hpp"
+#include "engine/tensor/matmul_flops.hpp"
 #include "tests/support/tensors.hpp"
 
 using namespace engine;

@@ -7,8 +7,8 @@
 
 #include "engine/ops/ops.hpp"
 #include "engine/parallel/memory.hpp"
-#include "engine/tensor/matmul_flops.hpp"
 #include "engine/tensor/errors.hpp"
+#include "engine/tensor/matmul_flops.hpp"
 #include "engine/tensor/random.hpp"
 #include "models/contrastive.hpp"
 #include "models/vit.hpp"
