@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
   line.option("--grid-range", range, "The grid goes from minus this to this (default: 3)")
       .between(1e-6, 1e6, "a positive number");
   line.option("--grid-images", images, "Test images of each task (default: the preset's 32, 128 or 512)")
-      .between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
+      .at_least_one();
   return run_task_vector_program(
       line, argc, argv, options, [&](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
         DisentanglementGrid grid = disentanglement_grid(options.common.preset);

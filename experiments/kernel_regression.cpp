@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   line.option("--tolerance", settings.tolerance, "Converged when the gradient has this share of its first norm")
       .between(0.0, 1.0);
   line.option("--iterations", iterations, "L-BFGS iterations at most (default: the preset's 8, 64 or 256)")
-      .between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
+      .at_least_one();
   return run_task_vector_program(
       line, argc, argv, options, [&](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
         settings.cut = cut == "logits" ? Cut::logits : Cut::features;

@@ -16,8 +16,7 @@ int main(int argc, char** argv) {
   TaskVectorOptions options;
   std::optional<std::int64_t> images;
   add_task_vector_options(line, options);
-  line.option("--error-images", images, "Test images of each task (default: the preset's 8, 8 or 64)")
-      .between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
+  line.option("--error-images", images, "Test images of each task (default: the preset's 8, 8 or 64)").at_least_one();
   return run_task_vector_program(
       line, argc, argv, options, [&](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
         const std::int64_t of_each = images.value_or(linearization_error_images(options.common.preset));

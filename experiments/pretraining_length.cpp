@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
               "Steps of pre-training, as 0,100,1000 (default: 0, 1/64, 1/16, 1/4 and all of them)")
       .between(0, 1 << 30, "at least 0");
   line.option("--grid-images", images, "Test images of each task for xi (default: the preset's 32, 256 or 512)")
-      .between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
+      .at_least_one();
   return run_program(line, argc, argv, [&] {
     const std::vector<TaskSource> sources = find_sources(tasks, control, options.data);
     const RunFolder folder(options.out);

@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   std::optional<std::int64_t> images;
   add_task_vector_options(line, options);
   line.option("--grid-images", images, "Test images of each task for xi (default: the preset's 32, 256 or 512)")
-      .between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
+      .at_least_one();
   return run_task_vector_program(
       line, argc, argv, options, [&](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
         const std::int64_t of_each = images.value_or(disentanglement_grid(options.common.preset).images);

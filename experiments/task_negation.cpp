@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   line.option("--control", options.control, "The task that must not suffer; not one of --tasks");
   line.option("--control-images", control_images,
               "Validation images of the control (default: twice --validation-images)")
-      .between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
+      .at_least_one();
   return run_task_vector_program(line, argc, argv, options,
                                  [&](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
                                    TaskVectorInputs given = inputs;

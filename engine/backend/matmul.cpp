@@ -12,6 +12,7 @@
 #include "engine/backend/dnnl_runtime.hpp"
 #include "engine/backend/kernels.hpp"
 #include "engine/backend/small_matmul.hpp"
+#include "engine/backend/stack.hpp"
 #include "engine/parallel/precision.hpp"
 #include "engine/tensor/errors.hpp"
 #include "engine/tensor/hash.hpp"
@@ -225,24 +226,9 @@ void matmul_f64(const Tensor& a, const Tensor& b, const MutableTensor& out, cons
   const std::int64_t M = out.shape()[-2];
   const std::int64_t N = out.shape()[-1];
   const std::int64_t K = a.shape()[-1];
-  // One product for each position of the leading axes: walk them with the two matrix axes cut away.
-  const auto leading_axes = [&](const auto& x, const Shape& shape) {
-    View view{shape, x.view().strides, 0};
-    for (int axis = 0; axis < shape.rank(); ++axis) {
-      if (x.shape()[axis] == 1) view.strides[static_cast<std::size_t>(axis)] = 0;
-    }
-    return view;
-  };
-  const Shape batch(out.shape().extents().first(static_cast<std::size_t>(out.shape().rank() - 2)));
-  const View a_view = leading_axes(a, batch);
-  const View b_view = leading_axes(b, batch);
-  const View out_view = leading_axes(out, batch);
-  for_each_row<3, View>(batch, {&a_view, &b_view, &out_view}, [&](const std::array<Run, 3>& runs, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      dgemm(a.data<double>() + runs[0].offset + i * runs[0].stride, matrix_strides(a),
-            b.data<double>() + runs[1].offset + i * runs[1].stride, matrix_strides(b),
-            out.data<double>() + runs[2].offset + i * runs[2].stride, out.stride(-2), M, N, K, epilogue.accumulate);
-    }
+  for_each_product(a, b, out, [&](std::int64_t a_offset, std::int64_t b_offset, std::int64_t out_offset) {
+    dgemm(a.data<double>() + a_offset, matrix_strides(a), b.data<double>() + b_offset, matrix_strides(b),
+          out.data<double>() + out_offset, out.stride(-2), M, N, K, epilogue.accumulate);
   });
   const auto each = [&](const Tensor* operand, const auto& combine) {
     if (operand == nullptr) return;

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-#include "engine/tensor/walk.hpp"
+#include "engine/backend/stack.hpp"
 
 namespace engine::backend {
 namespace {
@@ -154,15 +154,6 @@ void multiply_block(Matrix a, std::int64_t M, std::int64_t K, const float* block
   }
 }
 
-template <class AnyTensor>
-View leading_axes(const AnyTensor& x, const Shape& batch) {
-  View view{batch, {}, 0};
-  for (int axis = 0; axis < batch.rank(); ++axis) {
-    view.strides[static_cast<std::size_t>(axis)] = x.shape()[axis] == 1 ? 0 : x.stride(axis);
-  }
-  return view;
-}
-
 }  // namespace
 
 bool is_small_matmul(const Tensor& a, const Tensor& b, const MutableTensor& out) noexcept {
@@ -174,25 +165,19 @@ void small_matmul(const Tensor& a, const Tensor& b, const MutableTensor& out, bo
   const std::int64_t M = a.shape()[-2];
   const std::int64_t K = a.shape()[-1];
   const std::int64_t N = b.shape()[-1];
-  const Shape batch(out.shape().extents().first(static_cast<std::size_t>(out.shape().rank() - 2)));
-  const View a_view = leading_axes(a, batch);
-  const View b_view = leading_axes(b, batch);
-  const View out_view = leading_axes(out, batch);
   alignas(64) std::array<float, kLargestTransposed * kBlock> packed{};
-  for_each_row<3, View>(batch, {&a_view, &b_view, &out_view}, [&](const std::array<Run, 3>& runs, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const Matrix left{a.data<float>() + runs[0].offset + i * runs[0].stride, a.stride(-2), a.stride(-1)};
-      const Matrix right{b.data<float>() + runs[1].offset + i * runs[1].stride, b.stride(-2), b.stride(-1)};
-      float* product = out.data<float>() + runs[2].offset + i * runs[2].stride;
-      for (std::int64_t begin = 0; begin < N; begin += kBlock) {
-        const std::int64_t width = std::min(kBlock, N - begin);
-        const bool in_place = width == kBlock && right.column_stride == 1;
-        if (!in_place) pack(right, K, begin, width, packed.data());
-        const float* block = in_place ? right.data + begin : packed.data();
-        const auto multiply = width <= kLanes ? multiply_block<true> : multiply_block<false>;
-        multiply(left, M, K, block, in_place ? right.row_stride : kBlock, product + begin, out.stride(-2), width,
-                 accumulate);
-      }
+  for_each_product(a, b, out, [&](std::int64_t a_offset, std::int64_t b_offset, std::int64_t out_offset) {
+    const Matrix left{a.data<float>() + a_offset, a.stride(-2), a.stride(-1)};
+    const Matrix right{b.data<float>() + b_offset, b.stride(-2), b.stride(-1)};
+    float* product = out.data<float>() + out_offset;
+    for (std::int64_t begin = 0; begin < N; begin += kBlock) {
+      const std::int64_t width = std::min(kBlock, N - begin);
+      const bool in_place = width == kBlock && right.column_stride == 1;
+      if (!in_place) pack(right, K, begin, width, packed.data());
+      const float* block = in_place ? right.data + begin : packed.data();
+      const auto multiply = width <= kLanes ? multiply_block<true> : multiply_block<false>;
+      multiply(left, M, K, block, in_place ? right.row_stride : kBlock, product + begin, out.stride(-2), width,
+               accumulate);
     }
   });
 }

@@ -87,7 +87,7 @@ class Addition {
         0, 1, "evaluations");
     std::int64_t done = 0;
     for (std::size_t t = 0; t < tasks_.size(); ++t) {
-      stop_if_asked();
+      stop_stage_if_asked("evaluating");
       evaluate_alone(t);
       progress.update(done += 2);
     }
@@ -109,10 +109,6 @@ class Addition {
   }
 
  private:
-  static void stop_if_asked() {
-    if (interrupt_requested()) throw Interrupted("stopped while evaluating; the same command starts this stage again.");
-  }
-
   // The sums of task vectors along which a task's images need a tangent: its own and those it takes part in; or, where
   // there are more of these than tasks, each task's, of which every sum is made.
   std::vector<Subset> directions_for(std::size_t t) const {
@@ -182,7 +178,7 @@ class Addition {
     Sum sum{0.0, {}, {}, std::vector<Values>(subset.size()), {}};
     double best = -1.0;
     for (const double alpha : alphas_) {
-      stop_if_asked();
+      stop_stage_if_asked("evaluating");
       Values added;
       for (std::size_t i = 0; i < subset.size(); ++i) {
         added.push_back(accuracy_of(mode, subset, tau, subset[i], Split::validation, alpha));
@@ -313,15 +309,10 @@ class Addition {
   std::map<Split, std::vector<Baseline>> baselines_;
 };
 
-std::string percent_or_dash(const Json& value) { return value.is_null() ? "-" : percent(value.get<double>()); }
-
 }  // namespace
 
 AdditionOptions addition_options(std::string_view preset) {
-  if (preset == "smoke") return {.subsets = 2};
-  if (preset == "quick") return {.subsets = 4};
-  if (preset == "small") return {.subsets = 8};
-  throw std::invalid_argument("[preset] no preset '" + std::string(preset) + "'.");
+  return of_preset<AdditionOptions>(preset, {.subsets = 2}, {.subsets = 4}, {.subsets = 8});
 }
 
 Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder,
@@ -359,7 +350,7 @@ std::string addition_table(const Json& results) {
     table.row(name, cells);
   };
   summary("normalised", [](const Json& mode) { return percent(mode.at("normalised").get<double>()); });
-  summary("gap closed", [](const Json& mode) { return percent_or_dash(mode.at("gap_closed")); });
+  summary("gap closed", [](const Json& mode) { return or_dash(mode.at("gap_closed"), percent); });
   summary("alpha", [](const Json& mode) { return decimals(mode.at("alpha").get<double>(), 2); });
   if (results.contains("control")) {
     const Json& control = results.at("control");
@@ -384,7 +375,7 @@ std::string addition_details(const Json& results) {
   const auto row = [](TextTable& table, const std::string& name, const auto& value) {
     std::vector<std::string> cells;
     for (const char* quantity : kQuantities) {
-      for (const char* mode : kModes) cells.push_back(percent_or_dash(value(mode, quantity)));
+      for (const char* mode : kModes) cells.push_back(or_dash(value(mode, quantity), percent));
     }
     table.row(name, cells);
   };

@@ -45,7 +45,7 @@ Map disagreements(const Predict& predict, const std::vector<double>& alphas, std
   for (const double alpha : alphas) alone.push_back(side == 0 ? predict(alpha, 0.0) : predict(0.0, alpha));
   Map map;
   for (std::size_t i = 0; i < alphas.size(); ++i) {
-    if (interrupt_requested()) throw Interrupted("stopped on the grid; the same command starts this stage again.");
+    stop_stage_if_asked("computing the grid");
     std::vector<double>& row = map.emplace_back();
     for (std::size_t j = 0; j < alphas.size(); ++j)
       row.push_back(disagreement(predict(alphas[i], alphas[j]), alone[side == 0 ? i : j]));
@@ -178,10 +178,7 @@ std::string maps_in_characters(const Json& pair, const std::vector<double>& alph
 }  // namespace
 
 DisentanglementGrid disentanglement_grid(std::string_view preset) {
-  if (preset == "smoke") return {7, 3.0, 32};
-  if (preset == "quick") return {13, 3.0, 128};
-  if (preset == "small") return {25, 3.0, 512};
-  throw std::invalid_argument("[preset] no preset '" + std::string(preset) + "'.");
+  return of_preset<DisentanglementGrid>(preset, {7, 3.0, 32}, {13, 3.0, 128}, {25, 3.0, 512});
 }
 
 std::vector<TaskPair> default_pairs(const std::vector<TaskSource>& sources) {
@@ -238,6 +235,7 @@ Json disentanglement(const Context& context, const TaskVectorInputs& inputs, con
 
 std::string disentanglement_table(const Json& results) {
   const std::vector<double> alphas = results.at("alphas").get<std::vector<double>>();
+  const auto three_decimals = [](double value) { return decimals(value, 3); };
   const std::array<const char*, 5> columns{"at_one", "mean_zero_to_one", "mean_search_box", "mean_map", "light_share"};
   std::string text =
       "Disentanglement error xi: in the columns the sum of both tasks' disagreement (0 to 2), in the maps tenths of "
@@ -250,8 +248,7 @@ std::string disentanglement_table(const Json& results) {
     for (const char* mode : kModes) {
       std::vector<std::string> cells;
       for (const char* column : columns) {
-        const Json& value = pair.at("modes").at(mode).at("summary").at(column);
-        cells.push_back(value.is_null() ? "-" : decimals(value.get<double>(), 3));
+        cells.push_back(or_dash(pair.at("modes").at(mode).at("summary").at(column), three_decimals));
       }
       table.row(mode, cells);
     }

@@ -269,7 +269,7 @@ Json addition(const Context& context, const Pretrained& pretrained, const std::v
   for (const nn::ParamTree& tau : vectors) sum.axpy(1.0, tau);
   std::vector<AddedOutputs> outputs;
   for (std::size_t t = 0; t < tasks.size(); ++t) {
-    if (interrupt_requested()) throw Interrupted("stopped while evaluating; the same command starts this stage again.");
+    stop_stage_if_asked("evaluating");
     const TaskData& task = tasks[t].task;
     const CutModel model(pretrained, zero_shot_head(pretrained, task.text), cut);
     const std::vector<nn::ParamTree> directions{vectors[t], sum};
@@ -291,13 +291,10 @@ Json to_json(const KernelRegressionOptions& options) {
 std::string_view to_string(Cut cut) { return cut == Cut::features ? "features" : "logits"; }
 
 std::int64_t kernel_regression_iterations(std::string_view preset) {
-  if (preset == "smoke") return 8;
-  if (preset == "quick") return 64;
-  if (preset == "small") return 256;
-  throw std::invalid_argument("[preset] no preset '" + std::string(preset) + "'.");
+  return of_preset<std::int64_t>(preset, 8, 64, 256);
 }
 
-Json solve_task(const Context& context, const Pretrained& pretrained, const TaskData& task, const AdamVectors& adam,
+Json solve_task(const Context& context, const Pretrained& pretrained, const TaskData& task, const Vectors& adam,
                 const KernelRegressionOptions& options, const RunFolder& folder) {
   const FinetuneRecipe& recipe = context.recipe.finetune;
   const Json fingerprint{{"stage", "kernel_regression_task"},
@@ -358,16 +355,10 @@ Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, c
   std::vector<nn::ParamTree> solved;
   Json checksums = Json::array();
   for (const TaskSource& source : inputs.sources) {
-    const auto vector_of = [&](Mode mode) {
-      return load_task_vector(
-          finetuned_folder(inputs.finetuned, to_string(mode), source.name) / "finetuned.safetensors", inputs.pretrained,
-          source.name, mode);
-    };
-    const nn::ParamTree standard = vector_of(Mode::standard);
-    const nn::ParamTree linear = vector_of(Mode::linear);
+    const Vectors adam = load_vectors(inputs, source.name);
     const RunFolder of_task(folder / below / source.name);
     const TaskData task = load_task(source, context.recipe, context.seed, context.pool);
-    per_task[source.name] = solve_task(context, inputs.pretrained, task, {standard, linear}, options, of_task);
+    per_task[source.name] = solve_task(context, inputs.pretrained, task, adam, options, of_task);
     per_task[source.name].erase("seconds");
     solved.push_back(load_task_vector(of_task / "finetuned.safetensors", inputs.pretrained, source.name, Mode::linear));
     checksums.push_back(nn::checksum(solved.back()));

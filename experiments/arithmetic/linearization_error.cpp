@@ -62,8 +62,7 @@ class LinearizationError {
       for (const char* mode : kTrained) {
         const nn::ParamTree& tau = std::string_view(mode) == "standard" ? own.standard : own.linear;
         for (const ParameterGroup& group : groups_) {
-          if (interrupt_requested())
-            throw Interrupted("stopped while evaluating; the same command starts this stage again.");
+          stop_stage_if_asked("evaluating");
           results["curves"][mode][task][group.name] = curve(part_of(tau, group).to(DType::f64), images);
           progress.update(++done);
         }
@@ -150,12 +149,7 @@ double log_slope(const std::vector<double>& x, const std::vector<double>& y) {
   return covariance / variance;
 }
 
-std::int64_t linearization_error_images(std::string_view preset) {
-  if (preset == "smoke") return 8;
-  if (preset == "quick") return 8;
-  if (preset == "small") return 64;
-  throw std::invalid_argument("[preset] no preset '" + std::string(preset) + "'.");
-}
+std::int64_t linearization_error_images(std::string_view preset) { return of_preset<std::int64_t>(preset, 8, 8, 64); }
 
 Json linearization_error(const Context& context, const TaskVectorInputs& inputs, std::int64_t images,
                          const RunFolder& folder) {

@@ -98,8 +98,7 @@ class Negation {
     std::vector<double> target;
     std::vector<double> control;
     for (const double alpha : alphas) {
-      if (interrupt_requested())
-        throw Interrupted("stopped while choosing alpha; the same command starts this stage again.");
+      stop_stage_if_asked("choosing alpha");
       const Accuracies both = at(mode, alpha, validation);
       target.push_back(both.target);
       control.push_back(both.control);

@@ -63,9 +63,6 @@ Json pretraining_length(const Context& context, const std::vector<TaskSource>& s
 }
 
 std::string pretraining_length_table(const Json& results) {
-  const auto text = [](const Json& value, const auto& write) {
-    return value.is_null() ? std::string("-") : write(value.get<double>());
-  };
   const auto three = [](double value) { return decimals(value, 3); };
   const auto one = [](double value) { return decimals(value, 1); };
   TextTable accuracies({3, 6});
@@ -78,10 +75,10 @@ std::string pretraining_length_table(const Json& results) {
   for (const Json& row : results.at("lengths")) {
     const std::string steps = std::to_string(row.at("steps").get<std::int64_t>());
     const auto of_modes = [&](std::vector<std::string>& cells, const auto& value, const auto& write) {
-      for (const char* mode : kModes) cells.push_back(text(value(row.at("modes").at(mode)), write));
+      for (const char* mode : kModes) cells.push_back(or_dash(value(row.at("modes").at(mode)), write));
     };
-    std::vector<std::string> cells{text(row.at("zero_shot"), percent), text(row.at("final_loss"), three),
-                                   text(row.at("logit_scale"), one)};
+    std::vector<std::string> cells{or_dash(row.at("zero_shot"), percent), or_dash(row.at("final_loss"), three),
+                                   or_dash(row.at("logit_scale"), one)};
     of_modes(
         cells, [](const Json& mode) { return mode.at("single_task"); }, percent);
     of_modes(

@@ -41,29 +41,24 @@ std::string random_init_table(const Json& results) {
   TextTable table({0, 3});
   table.row("", {"random", "", "", "pre-", "trained", ""});
   table.row("", {"standard", "posthoc", "linear", "standard", "posthoc", "linear"});
-  const auto row = [&](const std::string& name, const auto& cell) {
+  const auto row = [&](const std::string& name, const auto& value, const auto& write) {
     std::vector<std::string> cells;
     for (const char* start : kStarts) {
-      for (const char* mode : kModes) {
-        const Json value = cell(results.at(start).at("modes").at(mode));
-        cells.push_back(value.is_null()     ? "-"
-                        : value.is_string() ? value.template get<std::string>()
-                                            : percent(value.template get<double>()));
-      }
+      for (const char* mode : kModes) cells.push_back(or_dash(value(results.at(start).at("modes").at(mode)), write));
     }
     table.row(name, cells);
   };
-  row("single task", [](const Json& mode) { return mode.at("single_task"); });
-  row("all added", [](const Json& mode) { return mode.at("absolute"); });
-  row("normalised", [](const Json& mode) { return mode.at("normalised"); });
-  row("gap closed", [](const Json& mode) { return mode.at("gap_closed"); });
-  row("alpha", [](const Json& mode) { return Json(decimals(mode.at("alpha").get<double>(), 2)); });
+  for (const auto& [name, key] : {std::pair("single task", "single_task"), std::pair("all added", "absolute"),
+                                  std::pair("normalised", "normalised"), std::pair("gap closed", "gap_closed")})
+    row(
+        name, [key = key](const Json& mode) { return mode.at(key); }, percent);
+  row(
+      "alpha", [](const Json& mode) { return mode.at("alpha"); }, [](double alpha) { return decimals(alpha, 2); });
   for (const auto& [name, key] : {std::pair("xi(1,1)", "at_one"), std::pair("xi [0,1]^2", "mean_zero_to_one"),
                                   std::pair("xi [-1,1]^2", "mean_search_box")}) {
-    row(name, [key = key](const Json& mode) {
-      const Json& xi = mode.at("xi").at(key);
-      return xi.is_null() ? xi : Json(decimals(xi.get<double>(), 3));
-    });
+    row(
+        name, [key = key](const Json& mode) { return mode.at("xi").at(key); },
+        [](double xi) { return decimals(xi, 3); });
   }
   const auto zero_shot = [&](const char* start) {
     return percent(results.at(start).at("zero_shot").template get<double>());

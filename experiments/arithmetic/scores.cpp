@@ -35,6 +35,10 @@ std::vector<double> alpha_grid(double step) {
   return grid;
 }
 
+std::string or_dash(const Json& value, const std::function<std::string(double)>& write) {
+  return value.is_null() ? "-" : write(value.get<double>());
+}
+
 Spread spread(std::span<const double> values) {
   const double center = mean(values);
   double squares = 0.0;

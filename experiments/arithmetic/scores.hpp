@@ -7,7 +7,9 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "experiments/common/recipe.hpp"
@@ -26,6 +28,9 @@ inline constexpr double kAlphaStep = 0.05;  // of the paper
 
 // 0, step, ..., 1. Throws std::invalid_argument unless 1 is a multiple of the step.
 std::vector<double> alpha_grid(double step = kAlphaStep);
+
+// A number of the results for people, by `write`; "-" if it is null.
+std::string or_dash(const Json& value, const std::function<std::string(double)>& write);
 
 struct Spread {
   double mean;

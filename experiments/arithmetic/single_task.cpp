@@ -32,7 +32,7 @@ Json measure(const Context& context, const Pretrained& pretrained, const std::ve
   Json results;
   std::int64_t done = 0;
   for (const TaskVectors& own : tasks) {
-    if (interrupt_requested()) throw Interrupted("stopped while evaluating; the same command starts this stage again.");
+    stop_stage_if_asked("evaluating");
     const std::string& task = own.task.name;
     const models::ZeroShotHead head = zero_shot_head(pretrained, own.task.text);
     const Json test = accuracies(model, head, own, *own.task.test, context.shards());

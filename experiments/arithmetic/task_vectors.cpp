@@ -10,12 +10,10 @@
 #include "nn/checkpoint.hpp"
 
 namespace experiments {
-namespace {
-
-struct Vectors {
-  nn::ParamTree standard;
-  nn::ParamTree linear;
-};
+std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
+                                       const std::string& task) {
+  return finetuned / mode / task;
+}
 
 Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task) {
   const auto vector_of = [&](Mode mode) {
@@ -23,13 +21,6 @@ Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task) {
                             inputs.pretrained, task, mode);
   };
   return {vector_of(Mode::standard), vector_of(Mode::linear)};
-}
-
-}  // namespace
-
-std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
-                                       const std::string& task) {
-  return finetuned / mode / task;
 }
 
 Json task_vector_stage(const std::string& name, const Context& context, const TaskVectorInputs& inputs,

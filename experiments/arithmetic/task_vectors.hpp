@@ -15,6 +15,11 @@
 
 namespace experiments {
 
+struct Vectors {  // of one task, by the mode it was fine-tuned in
+  nn::ParamTree standard;
+  nn::ParamTree linear;
+};
+
 struct TaskVectors {
   TaskData task;
   nn::ParamTree standard;
@@ -32,6 +37,9 @@ struct TaskVectorInputs {
 // Where the fine-tuned weights of a task lie below `finetuned`: <mode>/<task>.
 std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
                                        const std::string& task);
+
+// Throws std::runtime_error naming the file if one is missing or belongs to other weights.
+Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task);
 
 // Runs `compute` on the task vectors and images and leaves what it returns, and its seconds, in the folder's
 // results.json; or returns what an earlier run left there. `settings` are the stage's own options, if it has any; `control`

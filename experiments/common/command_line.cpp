@@ -39,6 +39,8 @@ Option& Option::between(T low, T high, const std::string& what) {
   option_->check(what.empty() ? CLI::Range(low, high) : CLI::Range(low, high, what));
   return *this;
 }
+
+Option& Option::at_least_one() { return between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1"); }
 template Option& Option::between(int, int, const std::string&);
 template Option& Option::between(std::int64_t, std::int64_t, const std::string&);
 template Option& Option::between(double, double, const std::string&);

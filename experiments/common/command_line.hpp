@@ -24,6 +24,7 @@ class Option {
   // T: int, std::int64_t or double. `what` stands in the help and in messages for the two numbers.
   template <class T>
   Option& between(T low, T high, const std::string& what = {});
+  Option& at_least_one();                     // a count, of std::int64_t
   Option& excludes(const Option& other);      // giving both is a mistake
   Option& group(const std::string& heading);  // of the help
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 namespace experiments {
 
@@ -13,6 +14,10 @@ class Interrupted : public std::runtime_error {
 void catch_interrupts();  // SIGINT and SIGTERM set the flag; a second one ends the program at once
 bool interrupt_requested() noexcept;
 void reset_interrupt() noexcept;  // as if none had come
+
+// For stages that keep nothing of what they have half done. Throws Interrupted if one is requested, "stopped while <doing>;
+// the same command starts this stage again."
+void stop_stage_if_asked(const std::string& doing);
 
 // For tests: Ctrl-C as it would come when the question has been asked `times` more times.
 void interrupt_after(int times) noexcept;

@@ -57,7 +57,7 @@ void add_recipe_options(CommandLine& line, RecipeOptions& options) {
     return line.option(name, value, help).group(kRecipeGroup);
   };
   const auto count = [&](const std::string& name, auto& value, const std::string& help) {
-    add(name, value, help).between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
+    add(name, value, help).at_least_one();
   };
   const auto rate = [&](const std::string& name, auto& value, const std::string& help) {
     add(name, value, help).between(1e-12, 1e3, "a positive number");

@@ -1,5 +1,6 @@
 #include "experiments/common/recipe.hpp"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -42,12 +43,14 @@ Recipe small() {  // about an hour on two cores
 
 std::span<const std::string_view> preset_names() { return kPresets; }
 
-Recipe preset(std::string_view name) {
-  if (name == "smoke") return smoke();
-  if (name == "quick") return quick();
-  if (name == "small") return small();
-  throw std::invalid_argument("[preset] no preset '" + std::string(name) + "'; there are smoke, quick and small.");
+std::size_t preset_index(std::string_view name) {
+  const auto found = std::ranges::find(kPresets, name);
+  if (found == std::end(kPresets))
+    throw std::invalid_argument("[preset] no preset '" + std::string(name) + "'; there are smoke, quick and small.");
+  return static_cast<std::size_t>(found - std::begin(kPresets));
 }
+
+Recipe preset(std::string_view name) { return of_preset(name, smoke(), quick(), small()); }
 
 Json to_json(const models::VitConfig& c) {
   return {{"image_size", c.image_size},

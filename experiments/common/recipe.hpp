@@ -2,6 +2,8 @@
 // tried sizes.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
@@ -48,7 +50,14 @@ struct Recipe {
 };
 
 std::span<const std::string_view> preset_names();  // "smoke", "quick", "small"
-Recipe preset(std::string_view name);              // throws std::invalid_argument with the known names
+std::size_t preset_index(std::string_view name);   // throws std::invalid_argument with the known names
+Recipe preset(std::string_view name);              // throws likewise
+
+// One of the three, by the name of a preset; throws likewise.
+template <class T>
+const T& of_preset(std::string_view name, const T& smoke, const T& quick, const T& small) {
+  return *std::array{&smoke, &quick, &small}[preset_index(name)];
+}
 
 Json to_json(const models::VitConfig& config);
 models::VitConfig vit_config_from_json(const Json& json);

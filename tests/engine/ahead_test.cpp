@@ -4,29 +4,19 @@
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
-#include <filesystem>
 #include <future>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "tests/support/threads.hpp"
+
 using engine::Ahead;
+using tests::running_threads;
+using tests::threads_fall_to;
 
 namespace {
-
-std::ptrdiff_t running_threads() {
-  const std::filesystem::directory_iterator tasks("/proc/self/task");
-  return std::distance(begin(tasks), end(tasks));
-}
-
-// A joined thread is listed until the kernel has buried it, a little after `join` returns.
-bool threads_fall_to(std::ptrdiff_t count) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (running_threads() > count && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  return running_threads() <= count;
-}
 
 bool is_error_of_three(const std::runtime_error& error) { return std::string(error.what()) == "item 3"; }
 

@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <chrono>
 #include <filesystem>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "datasets/file_dataset.hpp"
@@ -19,11 +16,14 @@
 #include "experiments/common/training_loop.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tensors.hpp"
+#include "tests/support/threads.hpp"
 
 using datasets::Batch;
 using datasets::Loader;
 using experiments::BatchStream;
+using tests::running_threads;
 using tests::TemporaryDirectory;
+using tests::threads_fall_to;
 
 namespace {
 
@@ -50,18 +50,6 @@ void check_same_batch(const Batch& a, const Batch& b) {
   BOOST_CHECK(a.indices == b.indices);
   tests::check_same_bits(a.images, b.images, "images");
   tests::check_same_bits(a.labels, b.labels, "labels");
-}
-
-std::ptrdiff_t running_threads() {
-  const std::filesystem::directory_iterator tasks("/proc/self/task");
-  return std::distance(begin(tasks), end(tasks));
-}
-
-// A joined thread is listed until the kernel has buried it, a little after `join` returns.
-bool threads_fall_to(std::ptrdiff_t count) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (running_threads() > count && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  return running_threads() <= count;
 }
 
 // A training run whose loss is the sum of the values it is shown.

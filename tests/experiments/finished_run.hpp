@@ -23,9 +23,10 @@ inline const std::string& finished_run() {
 }
 
 // A program on the task vectors of that run.
-inline std::string on_finished_run(const std::string& program, const std::string& out) {
+inline std::string on_finished_run(const std::string& program, const std::string& out,
+                                   const std::string& tasks = "digits,signs") {
   const std::string& run = finished_run();
-  return "{bin}/" + program + " --preset smoke --tasks digits,signs --pretrained " + run +
+  return "{bin}/" + program + " --preset smoke --tasks " + tasks + " --pretrained " + run +
          "/pretrain/pretrained.safetensors --finetuned " + run + "/finetune --out " + out + " ";
 }
 

@@ -14,11 +14,13 @@
 #include "experiments/arithmetic/single_task.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/run_folder.hpp"
-#include "tests/experiments/process.hpp"
-#include "tests/support/temporary_directory.hpp"
+#include "tests/experiments/finished_run.hpp"
 
 using experiments::Json;
 using experiments::read_json;
+using tests::check_says;
+using tests::finished_run;
+using tests::on_finished_run;
 using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
@@ -27,30 +29,7 @@ namespace {
 
 const std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
 
-// Weights of two tasks and of a control, made once.
-const std::string& finished_run() {
-  static const TemporaryDirectory folder;
-  static const std::string path = [] {
-    const std::string out = folder.path().string();
-    const ProcessResult run =
-        run_process("{bin}/reproduce --preset smoke --tasks digits,signs --control objects --out " + out);
-    BOOST_REQUIRE_MESSAGE(run.status == 0, run.output);
-    return out;
-  }();
-  return path;
-}
-
-std::string command(const std::string& program, const std::string& out) {
-  const std::string& run = finished_run();
-  return "{bin}/" + program + " --preset smoke --pretrained " + run + "/pretrain/pretrained.safetensors --finetuned " +
-         run + "/finetune --out " + out + " ";
-}
-
 void require_success(const ProcessResult& result) { BOOST_REQUIRE_MESSAGE(result.status == 0, result.output); }
-
-void check_says(const ProcessResult& result, const std::string& part) {
-  BOOST_CHECK_MESSAGE(result.output.find(part) != std::string::npos, "'" << part << "' missing in:\n" << result.output);
-}
 
 }  // namespace
 
@@ -59,7 +38,7 @@ BOOST_AUTO_TEST_SUITE(task_vector_programs)
 BOOST_AUTO_TEST_CASE(single_task_agrees_with_task_addition) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  const std::string run = command("single_task", out) + "--tasks digits,signs";
+  const std::string run = on_finished_run("single_task", out);
   const ProcessResult result = run_process(run);
   require_success(result);
   check_says(result, "average");
@@ -91,7 +70,7 @@ BOOST_AUTO_TEST_CASE(nonlinear_advantage_is_relative_to_chance) {
 BOOST_AUTO_TEST_CASE(task_negation_chooses_alpha_by_its_rule) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  const std::string run = command("task_negation", out) + "--tasks digits,signs --control objects";
+  const std::string run = on_finished_run("task_negation", out) + "--control objects";
   const ProcessResult result = run_process(run);
   require_success(result);
   check_says(result, "control: objects");
@@ -130,10 +109,10 @@ BOOST_AUTO_TEST_CASE(task_negation_chooses_alpha_by_its_rule) {
   BOOST_CHECK(reference.at("val").at("1.0").contains("objectsVal:top1"));
   check_says(run_process(run), "task negation: already done");
 
-  const ProcessResult without = run_process(command("task_negation", out) + "--tasks digits --control none");
+  const ProcessResult without = run_process(on_finished_run("task_negation", out, "digits") + "--control none");
   BOOST_CHECK_EQUAL(without.status, 1);
   check_says(without, "[task_negation] needs a control task");
-  const ProcessResult same = run_process(command("task_negation", out) + "--tasks digits --control digits");
+  const ProcessResult same = run_process(on_finished_run("task_negation", out, "digits") + "--control digits");
   BOOST_CHECK_EQUAL(same.status, 1);
   check_says(same, "is the control as well");
 }
@@ -172,8 +151,7 @@ BOOST_AUTO_TEST_CASE(task_addition_writes_the_reference_files) {
 BOOST_AUTO_TEST_CASE(disentanglement_counts_the_predictions_that_change) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  const std::string run =
-      command("disentanglement", out) + "--tasks digits,signs --grid-points 5 --grid-range 40 --grid-images 24";
+  const std::string run = on_finished_run("disentanglement", out) + "--grid-points 5 --grid-range 40 --grid-images 24";
   const ProcessResult result = run_process(run);
   require_success(result);
   check_says(result, "digits (alpha1, to the right) and signs (alpha2, upwards)");
@@ -239,8 +217,7 @@ BOOST_AUTO_TEST_CASE(disentanglement_counts_the_predictions_that_change) {
   check_says(run_process(run), "disentanglement: already done");
 
   const auto refuses = [&](const std::string& pairs, const std::string& message) {
-    const ProcessResult refused =
-        run_process(command("disentanglement", out) + "--tasks digits,signs --pairs " + pairs);
+    const ProcessResult refused = run_process(on_finished_run("disentanglement", out) + "--pairs " + pairs);
     BOOST_CHECK_EQUAL(refused.status, 1);
     check_says(refused, message);
   };
@@ -260,7 +237,7 @@ BOOST_AUTO_TEST_CASE(tasks_are_paired_with_those_half_the_list_further) {
 BOOST_AUTO_TEST_CASE(linearisation_error_begins_with_slope_two) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  const std::string run = command("linearization_error", out) + "--tasks digits,signs --error-images 4";
+  const std::string run = on_finished_run("linearization_error", out) + "--error-images 4";
   const ProcessResult result = run_process(run);
   require_success(result);
   check_says(result, "attention 0");
