@@ -107,10 +107,37 @@ empty_class = matrix(4, [1, 9], "", element(16, b"00001.jpg")) + matrix(4, [1, 1
 write("stanford_cars", "empty_class",
       mat(matrix(2, [1, 1], "annotations", element(5, struct.pack("<i", 8)), element(1, fields), empty_class)))
 
-jpeg = bytearray((CORPUS.parent.parent / "golden/pictures/ycc420.jpg").read_bytes())
-table = jpeg.index(b"\xff\xc4") + 5
-jpeg[table:table + 16] = b"\xff" * 16
-write("picture", "many_codes.jpg", bytes(jpeg))
+
+
+def segment(marker, data):
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+def jpeg(*segments, data, frame=0xC0, height=8, tables=0, last=b"\0\x3f\0"):
+    """A grey picture, 8 wide: the segments, then extents, the head of a scan, what it scans, and the end."""
+    extents = struct.pack(">BHH", 8, height, 8) + b"\1\1\x11\0"
+    return b"\xff\xd8" + b"".join(segments) + segment(frame, extents) + segment(0xDA, bytes([1, 1, tables]) + last) + data + b"\xff\xd9"
+
+
+def codes(which, counts, values):
+    return segment(0xC4, bytes([which, *counts]).ljust(17, b"\0") + values)
+
+
+ones = segment(0xDB, bytes([0] + [1] * 64))
+largest = segment(0xDB, b"\x10" + b"\xff" * 128)
+dc, ac, dc15 = codes(0, [1], b"\0"), codes(0x10, [1], b"\0"), codes(0, [1], b"\x0f")
+write("picture", "plain.jpg", jpeg(ones, dc, ac, data=b"\0" * 8))
+write("picture", "no_tables.jpg", jpeg(ones, data=b"\x5a\xa5" * 16))
+write("picture", "no_ac_table.jpg", jpeg(ones, dc, data=b"\x35\xa5" * 16, tables=3))
+write("picture", "no_quantization.jpg", jpeg(dc, ac, data=b"\0" * 8))
+write("picture", "256_codes.jpg", jpeg(ones, codes(0, [0] * 7 + [255, 1], bytes(256)), ac, data=b"\xff\0\0\0" * 4))
+write("picture", "overflow.jpg", jpeg(largest, dc15, ac, data=b"\x7f\xff\0\x3f\xff\0\x80", height=16))
+write("picture", "overflow_progressive.jpg", jpeg(dc15, ones, data=b"\x7f\xff\0" * 16, frame=0xC2, height=127, last=b"\0\0\x0d"))
+
+damaged = bytearray((CORPUS.parent.parent / "golden/pictures/ycc420.jpg").read_bytes())
+table = damaged.index(b"\xff\xc4") + 5
+damaged[table:table + 16] = b"\xff" * 16
+write("picture", "many_codes.jpg", bytes(damaged))
 write("picture", "huge.png", png(60000, 60000, 8, 2, b"x"))
 write("picture", "largest.png", png(10000, 10000, 16, 6, b"x"))
 write("picture", "interlaced.png", png(3, 3, 8, 0, b"".join(b"\0" + b"abc"[:n] for n in (1, 1, 2, 2, 1, 3)), interlace=1))
