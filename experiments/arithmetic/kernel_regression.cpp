@@ -307,16 +307,13 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
                          {"settings", to_json(options)},
                          {"arithmetic", arithmetic(context.recipe)}};
   const std::filesystem::path file = folder / "finetuned.safetensors";
-  if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
-    say("kernel regression " + task.name + ": already done in " + folder.path().string());
-    return *results;
-  }
-  folder.begin("kernel_regression", fingerprint, context.seed, context.pool.threads(), file);
+  if (const auto results = folder.already_done("kernel regression " + task.name, fingerprint, file)) return *results;
+  const Json manifest = folder.begin("kernel_regression", fingerprint, context.seed, context.pool.threads(), file);
 
   const nn::Shards shards = context.shards();
   const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
   const CutModel model(pretrained, head, options.cut);
-  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
+  const std::filesystem::path checkpoint = folder / kCheckpoint;
   const Solution solution = Solver(context, model, task, options, checkpoint, fingerprint).run();
 
   const CutModel trained(pretrained, head, Cut::features);  // the model that AdamW trained
@@ -342,7 +339,7 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
                      {"curve", curve},
                      {"checksum", nn::checksum(solution.tau)},
                      {"seconds", solution.progress.seconds}};
-  folder.finish(results);
+  folder.finish(manifest, results);
   std::filesystem::remove(checkpoint);
   return results;
 }
