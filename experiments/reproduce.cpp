@@ -97,11 +97,11 @@ void print_tables(const Json& results, const Options& options) {
   }
 }
 
-void reproduce(const Options& options, const RecipeOptions& changes) {
+void reproduce(const Options& options) {
   const std::vector<TaskSource> sources = find_sources(options.tasks, options.control, options.common.data);
   const RunFolder folder(options.common.out);
   engine::ShardPool pool(thread_count(options.common));
-  const Context context{chosen_recipe(options.common, changes), options.common.seed, pool};
+  const Context context{chosen_recipe(options.common), options.common.seed, pool};
   Json names = Json::array();
   for (const TaskSource& source : sources) {
     if (source.name != options.control) names.push_back(source.name);
@@ -141,13 +141,11 @@ int main(int argc, char** argv) {
       "report.html. Each stage has a folder in --out and is skipped if it is done. Ctrl-C stops; the same command goes "
       "on.");
   Options options;
-  RecipeOptions changes;
-  add_common_options(line, options.common);
-  add_recipe_options(line, changes);
+  add_common_options(line, options.common, "");
   line.option("--tasks", options.tasks, "Tasks to learn and add (default: the eight built-in ones)");
   line.option("--control", options.control, "A task to pre-train on and watch, or none");
   line.option("--experiments", options.experiments,
               "Which to run, with what they need before them (default: all that these tasks allow)")
       .among(experiment_names());
-  return run_program(line, argc, argv, [&] { reproduce(options, changes); });
+  return run_program(line, argc, argv, [&] { reproduce(options); });
 }

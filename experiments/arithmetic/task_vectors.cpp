@@ -10,6 +10,15 @@
 #include "nn/checkpoint.hpp"
 
 namespace experiments {
+
+std::vector<TaskSource> without_control(const TaskVectorInputs& inputs) {
+  std::vector<TaskSource> tasks;
+  for (const TaskSource& source : inputs.sources) {
+    if (source.name != inputs.control) tasks.push_back(source);
+  }
+  return tasks;
+}
+
 std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
                                        const std::string& task) {
   return finetuned / mode / task;

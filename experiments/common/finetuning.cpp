@@ -83,12 +83,16 @@ void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrai
 
 nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,
                                Mode mode) {
+  const std::string where = "[finetuned] " + file.string() + ": ";
+  if (!std::filesystem::exists(file)) {
+    throw std::runtime_error(where + "No such file; `finetune --task " + task + " --mode " +
+                             std::string(to_string(mode)) + "` makes one.");
+  }
   const nn::SafetensorsFile saved = nn::read_safetensors(file);
   nn::ParamTree theta = nn::get_params(saved.tensors, pretrained.vit.layout(), file, "visual.");
   const auto check = [&](const std::string& key, std::string_view needed, const std::string& complaint) {
     const auto found = saved.metadata.find(key);
-    if (found == saved.metadata.end() || found->second != needed)
-      throw std::runtime_error("[finetuned] " + file.string() + ": " + complaint);
+    if (found == saved.metadata.end() || found->second != needed) throw std::runtime_error(where + complaint);
   };
   check("pretrained", pretrained.identity(),
         "it was not fine-tuned from these pre-trained weights; its task vector has no meaning here.");

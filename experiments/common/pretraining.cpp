@@ -181,8 +181,10 @@ void save_pretrained(const std::filesystem::path& file, const Pretrained& pretra
 }
 
 Pretrained load_pretrained(const std::filesystem::path& file) {
-  nn::SafetensorsFile saved = nn::read_safetensors(file);
   const std::string where = "[pretrained] " + file.string() + ": ";
+  if (!std::filesystem::exists(file))
+    throw std::runtime_error(where + "No such file; `pretrain` makes one, and --pretrained says where it is.");
+  nn::SafetensorsFile saved = nn::read_safetensors(file);
   const auto config = saved.metadata.find("vit");
   const auto scale = saved.tensors.find("logit_scale");
   if (config == saved.metadata.end() || scale == saved.tensors.end() || scale->second.numel() != 1) {

@@ -1,4 +1,4 @@
-// What becomes of the files of an earlier run.
+// Where a run leaves its files, and what becomes of those of an earlier one.
 #include "experiments/common/run_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -14,6 +14,7 @@
 using experiments::Json;
 using experiments::read_json;
 using experiments::RunFolder;
+using tests::check_says;
 using tests::finished_run;
 using tests::run_process;
 using tests::TemporaryDirectory;
@@ -70,6 +71,29 @@ BOOST_AUTO_TEST_CASE(a_run_that_fails_leaves_what_an_earlier_one_found) {
   BOOST_CHECK(read_json(out + "/results.json") == results);
   BOOST_CHECK_EQUAL(run_process(command + " --seed 1 --experiments pretrain").status, 0);
   BOOST_CHECK(!read_json(out + "/results.json").contains("task_addition"));
+}
+
+BOOST_AUTO_TEST_CASE(each_program_writes_where_reproduce_does) {
+  const TemporaryDirectory temporary;
+  std::filesystem::copy(finished_run(), temporary.path() / "runs", std::filesystem::copy_options::recursive);
+  const auto here = [&](const std::string& command) {
+    return run_process("cd " + temporary.path().string() + " && {bin}/" + command);
+  };
+  const std::string tasks = " --preset smoke --tasks digits,signs";
+  check_says(here("pretrain --control objects" + tasks), "pretrain: already done in runs/pretrain\n");
+  check_says(here("finetune --preset smoke --task digits --mode linear"),
+             "finetune digits (linear): already done in runs/finetune/linear/digits\n");
+  check_says(here("single_task" + tasks), "single task: already done in runs/single_task\n");
+  check_says(here("linearization_error" + tasks), "linearization error: already done in runs/linearization_error\n");
+  check_says(here("task_addition" + tasks), "task addition: already done in runs/task_addition\n");
+  check_says(here("task_negation" + tasks), "task negation: already done in runs/task_negation\n");
+  check_says(here("disentanglement" + tasks), "disentanglement: already done in runs/disentanglement\n");
+  std::filesystem::remove(temporary.path() / "runs/finetune/linear/digits/finetuned.safetensors");
+  check_says(here("task_addition" + tasks),
+             "runs/finetune/linear/digits/finetuned.safetensors: No such file; `finetune --task digits --mode linear` "
+             "makes one.\n");
+  std::filesystem::remove(temporary.path() / "runs/pretrain/pretrained.safetensors");
+  check_says(here("task_addition" + tasks), "runs/pretrain/pretrained.safetensors: No such file; `pretrain` makes one");
 }
 
 BOOST_AUTO_TEST_CASE(a_manifest_tells_the_command_as_a_shell_takes_it) {
