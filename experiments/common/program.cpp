@@ -69,7 +69,10 @@ void add_recipe_options(CommandLine& line, CommonOptions& options) {
 
 }  // namespace
 
-std::filesystem::path default_out(const std::string& place) { return std::filesystem::path("runs") / place; }
+std::filesystem::path default_out(const std::string& place) {
+  const std::filesystem::path runs = "runs";
+  return place.empty() ? runs : runs / place;
+}
 
 void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place) {
   options.out = default_out(place);

@@ -97,7 +97,7 @@ std::vector<Figure> addition_figures(const Json& results) {
   const std::vector<std::string> quantities{"absolute", "normalised"};
   Figure curves{.caption =
                     "The sum of all task vectors, scaled by alpha: average accuracy on validation images, absolute "
-                    "(left) and as a share of the single-task accuracy of the same mode (right). The larger mark "
+                    "(left) and as a share of the single-task accuracy of the same mode (right). The hollow mark "
                     "is the alpha that is chosen. At alpha = 0 all three are the pre-trained model.",
                 .script =
                     "set multiplot layout 1,2\nset xlabel 'alpha'\nset xrange [0:1]\nset yrange [0:*]\n"

@@ -43,9 +43,8 @@ th, td { padding: .15rem 1rem .15rem 0; text-align: left; vertical-align: top; }
 td { overflow-wrap: anywhere; }
 td.number { text-align: right; }
 figure { margin: 1.5rem 0; }
-figure > div { overflow-x: auto; background: #fff; }
-figure svg { display: block; width: 100%; min-width: calc(.85 * var(--width)); max-width: calc(1.1 * var(--width));
-  height: auto; margin: 0 auto; }
+figure > div { overflow-x: auto; max-width: calc(1.1 * var(--width)); background: #fff; }
+figure svg { display: block; width: 100%; min-width: calc(.85 * var(--width)); height: auto; }
 figcaption, .note { color: var(--faint); font-size: .9rem; }
 .note { border-left: .25rem solid #d55e00; padding-left: .6rem; }
 @media print { pre { white-space: pre-wrap; } figure, table { break-inside: avoid; } figure svg { min-width: 0; } }
@@ -154,10 +153,12 @@ std::string commands(const Json& manifest, const std::filesystem::path& folder) 
   const std::string program = command.substr(0, command.find(' '));
   const std::string bin = program.starts_with('\'') ? "" : program.substr(0, program.rfind('/') + 1);
   std::string html;
-  if (!command.empty()) html += line(command, "The results were made by");
-  if (manifest.at("program") == "reproduce" && command.find("--experiments") == std::string::npos)
-    html +=
-        line(command + " --experiments task_addition", "One experiment and what it needs; what is done is skipped:");
+  if (!command.empty()) {
+    html += line(command, "The results were made by");
+    if (manifest.at("program") == "reproduce" && command.find("--experiments") == std::string::npos)
+      html +=
+          line(command + " --experiments task_addition", "One experiment and what it needs; what is done is skipped:");
+  }
   return html +
          line(bin + "figures " + quoted_for_shell(folder.string()),
               "The figures, as files in " + (folder / "figures").string() + ", and this page, from the results:");
