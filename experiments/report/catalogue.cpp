@@ -88,11 +88,8 @@ std::vector<Experiment> all_experiments() {
                   .question = "How far do two task vectors disturb each other, over a grid of their coefficients?",
                   .run =
                       [](const Chain& chain, const RunFolder& folder) {
-                        std::vector<TaskSource> tasks;
-                        for (const TaskSource& source : chain.inputs.sources) {
-                          if (source.name != chain.inputs.control) tasks.push_back(source);
-                        }
-                        return disentanglement(chain.context, chain.inputs, default_pairs(tasks),
+                        return disentanglement(chain.context, chain.inputs,
+                                               default_pairs(without_control(chain.inputs)),
                                                disentanglement_grid(chain.preset), folder);
                       },
                   .table = disentanglement_table,

@@ -257,8 +257,11 @@ BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
   for (const char* const file : {"train/cat/1.ppm", "train/cat/2.ppm", "test/cat/3.ppm"})
     std::ofstream(folder.path() / "data/photos" / file) << "P6 1 1 255\nabc";
   const std::string data = " --data " + out + "/data ";
+  std::filesystem::create_directories(folder.path() / "data/half/train/cat");
+  std::filesystem::create_directories(folder.path() / "data/notes");
   says(run_process("{bin}/datasets list" + data), 0,
-       {"objects", "first             idx                  3      180         20       40  " + out + "/data/first",
+       {"Passed over in " + out + "/data: half (train/ without test/), notes (in no layout that is looked for)\n",
+        "objects", "first             idx                  3      180         20       40  " + out + "/data/first",
         "photos            class_folders        1        2          0        1", "EuroSAT_splits", "Partitions/"});
   says(run_process("{bin}/datasets show first" + data + "--out " + out), 0,
        {"first.png", "bright one                                       65          2         13", "train: mean 0."});
