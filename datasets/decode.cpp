@@ -284,6 +284,9 @@ void check_bmp(const Bytes bytes, const std::filesystem::path& file) {
   if (bytes.size() > kBitsAt && bytes[kHeaderSizeAt] != 12 && bytes[kBitsAt] == 16) {
     fail(file, "is a BMP of 16 bits a pixel; save it with 24.");
   }
+  if (bytes.size() > kBitsAt && bytes[kHeaderSizeAt] == 12 && bytes[24] < 24) {  // stb 2.27 loses four of its colours
+    fail(file, "is a BMP of OS/2 with a palette; save it with 24 bits a pixel.");
+  }
   Reader reader{bytes};
   int width = 0;
   int height = 0;
