@@ -28,7 +28,7 @@ bool looks_wrong(const std::u32string_view text, const std::size_t place, const 
   constexpr std::u32string_view kNeverAfterCapitals = U"§°±²³µ¶¹¼½¾";
   constexpr std::u32string_view kNeverWithinWords = U"‚„‹‘“•¡©«¿”™›®»";
   constexpr std::u32string_view kCommonestFirsts = U"ÂÃÎÐ";  // of sequences for Latin, Greek and Cyrillic letters
-  constexpr std::u32string_view kFaces = U"ÒÓÔÕÖ×ÙÚÛÞ";      // people draw faces with O and U
+  constexpr std::u32string_view kFaces = U"ÒÓÔÕÖÙÚÛ";        // people draw faces with O and U
   const char32_t first = text[place];
   for (std::size_t i = place + 1; i < place + length; ++i) {
     const char32_t code = text[i];
@@ -39,7 +39,7 @@ bool looks_wrong(const std::u32string_view text, const std::size_t place, const 
     if (ends_with_ligature) return true;
     if (is_one_of(first, kFaces)) continue;
     if (is_one_of(code, kNeverBesideLetters) || (within_word && is_one_of(code, kNeverWithinWords))) return true;
-    if (length == 2 && is_one_of(code, kNeverAfterCapitals)) return true;
+    if (length == 2 && !is_one_of(first, U"×Þß") && is_one_of(code, kNeverAfterCapitals)) return true;
   }
   return false;
 }

@@ -60,7 +60,8 @@ REFERENCES = """fish &amp; chips &lt;3|&amp;amp;amp;|&amp;amp;lt;b&amp;amp;gt;|&
 &zwj; &shy; &Tab;x&NewLine;y|&thetav; &THETAV; &imath; &IMATH; &sigmaf; &SIGMAF;|&#39;s &apos;t &#x27;ll|&Jscr;ohn &HilbertSpace;ancock|&frac12; &sup2; &Aopf;|
 &thisnameiswaytoolongtobeone; &a; &lt &gt &LT&GT;|&#59; &#38;amp; &amp;#38;amp;|&#x2019;s &#8217;t &ldquo;&#8221;""".replace("|\n", "|").split("|")
 REREAD = """cafÃ© crÃ¨me|âœ” No problems|Ã¼ber|The Mona Lisa doesnâ€™t have eyebrows.|naÃ¯ve|ã“ã‚“|l\x92art|\x93quoted\x94 \x80 5|sÃ³|Â© 2024|
-itâ€™s|Ð¿Ñ€Ð¸Ð²ÐµÑ‚|\xf0\x9f\x98\x80|ÃƒÂ©|price: 10Â\xa0EUR""".replace("|\n", "|").split("|")
+itâ€™s|Ð¿Ñ€Ð¸Ð²ÐµÑ‚|\xf0\x9f\x98\x80|ÃƒÂ©|price: 10Â\xa0EUR|
+CAFÉ’S|the “CAFÉ” said|STRAUß’ Werke|Ä–Ö|“l’été’”|GÖTTERDÄMMERUNG… “SIEGFRIED”|5 × 3²|Ü° Ç¶|‘É’|naïve “É”""".replace("|\n", "|").split("|")
 
 
 def random_texts():
