@@ -22,9 +22,9 @@ std::string symbols() {
   std::string json;
   int next = 0;
   const auto add = [&](const std::string& symbol) {
-    json += (json.empty() ? "{\"" : ",\"") +
-            std::string(symbol == "\"" || symbol == "\\" || symbol == "\"</w>" || symbol == "\\</w>" ? "\\" : "") +
-            symbol + "\":" + std::to_string(next++);
+    const bool needs_escape = symbol[0] == '"' || symbol[0] == '\\';
+    json += (json.empty() ? "{\"" : ",\"") + std::string(needs_escape ? "\\" : "") + symbol +
+            "\":" + std::to_string(next++);
   };
   for (const std::string ending : {"", "</w>"}) {
     for (const char32_t code : bytes) add(models::to_utf8(std::u32string(1, code)) + ending);
