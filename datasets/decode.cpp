@@ -13,8 +13,8 @@
 #include <string>
 #include <string_view>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/pnm.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 namespace {
 
@@ -357,7 +357,7 @@ Picture decode_picture(const std::span<const std::uint8_t> bytes, const std::fil
 }
 
 Picture read_picture(const std::filesystem::path& file) {
-  return decode_picture(ByteSource(file, "decode").read_all(kMostFileBytes), file);
+  return decode_picture(engine::ByteSource(file, "decode").read_all(kMostFileBytes), file);
 }
 
 }  // namespace datasets

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/image.hpp"
+#include "engine/tensor/byte_source.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -217,14 +217,14 @@ BOOST_AUTO_TEST_CASE(file_that_changes_while_read_is_refused) {
   const std::string large(300'000, 'x');  // more than is read ahead
   for (const std::size_t new_size : {200'000u, 400'000u}) {
     const std::filesystem::path file = directory.file("large", large);
-    datasets::ByteSource source(file, "decode");
+    engine::ByteSource source(file, "decode");
     std::filesystem::resize_file(file, new_size);
     tests::check_error([&] { source.read_all(1 << 20); }, "[decode] " + file.string() + ": ", "changed its size");
   }
   const std::filesystem::path file = directory.file("large", large);
-  BOOST_CHECK_EQUAL(datasets::ByteSource(file, "decode").read_all(300'000).size(), 300'000u);
-  tests::check_error([&] { datasets::ByteSource(file, "decode").read_all(299'999); },
-                     "[decode] " + file.string() + ": ", "more than the limit of 299999 bytes");
+  BOOST_CHECK_EQUAL(engine::ByteSource(file, "decode").read_all(300'000).size(), 300'000u);
+  tests::check_error([&] { engine::ByteSource(file, "decode").read_all(299'999); }, "[decode] " + file.string() + ": ",
+                     "more than the limit of 299999 bytes");
 }
 
 BOOST_AUTO_TEST_CASE(really_damaged_files_are_refused) {

@@ -11,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/cifar.hpp"
 #include "datasets/class_folders.hpp"
 #include "datasets/decode.hpp"
@@ -21,6 +20,7 @@
 #include "datasets/list_files.hpp"
 #include "datasets/mat_file.hpp"
 #include "datasets/stanford_cars.hpp"
+#include "engine/tensor/byte_source.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/mat_bytes.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(jpeg_of_very_many_scans_is_refused) {
 BOOST_AUTO_TEST_CASE(unpacking_takes_no_more_memory_than_a_file_can_hold) {
   const TemporaryDirectory directory;
   const std::string gzip("\x1F\x8B\x08\0\0\0\0\0\0\3\x4B\4\0\x43\xBE\xB7\xE8\1\0\0\0", 21);  // "a"
-  datasets::ByteSource source(directory.file("a.gz", gzip), "test");
+  engine::ByteSource source(directory.file("a.gz", gzip), "test");
   const std::vector<std::uint8_t> bytes = source.read_all(100);
   BOOST_CHECK_EQUAL(bytes.size(), 1u);
   BOOST_CHECK_LE(bytes.capacity(), 21u * 1032 + 1);

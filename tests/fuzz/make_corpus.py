@@ -54,6 +54,24 @@ def entry(dtype, shape, begin, end):
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
+merges = "#version: 0.2\na b\nab c</w>\nc d</w>\n"
+plain = [chr(x) for x in range(33, 256) if x < 127 or x > 160 and x != 173]
+plain += [chr(256 + x) for x in range(256 - len(plain))]
+ids = {x: i for i, x in enumerate([*plain, *(x + "</w>" for x in plain), "ab", "abc</w>", "cd</w>", "<|startoftext|>", "<|endoftext|>"])}
+write("vocabulary", "merges", merges)
+write("vocabulary", "merges.gz", gzip.compress(merges.encode(), mtime=0))
+write("vocabulary", "twice", merges.replace("c d", "a b"))
+write("vocabulary", "younger", "#version: 0.2\nab c</w>\na b\nc d</w>\n")
+write("vocabulary", "symbols", json.dumps(ids))
+write("vocabulary", "escaped", json.dumps(ids, ensure_ascii=False))
+write("vocabulary", "beyond", json.dumps({**ids, "ab": 517}))
+write("vocabulary", "twice_a", '{"a": 1, "a": 2}')
+write("tokenizer", "references", "&eacute;&amp;amp; &#x80; &NTILDE; &notit; &#99999999999; <b> &lt;")
+write("tokenizer", "letters", "The \u03a3\u0391\u03a3 \u0130 a\u0301\u0323 \uff21 \ufb01 \u1112\u1161\u11ab \U0001f600's 3rd don\u2019t")
+write("tokenizer", "reread", "caf\u00c3\u00a9 l\u0092art \x1b[31mred\x1b[0m \r\n")
+write("tokenizer", "special", "<|startoftext|><|\u017ftartoftext|>'\u017f <|endoftext|>")
+write("tokenizer", "broken", b"caf\xe9 \xed\xa0\x80 \xf4\x90\x80\x80")
+
 images = struct.pack(">IIII", 2051, 3, 2, 3) + bytes(range(18))
 labels = struct.pack(">II", 2049, 3) + bytes([2, 0, 1])
 for name, data in {"images": images, "labels": labels}.items():
