@@ -77,6 +77,10 @@ ParamTree TangentRecording::pull(const Tensor& u) && {
   return std::move(gradient).finished();
 }
 
+std::vector<std::vector<engine::OuterSum>> TangentRecording::pull_unsummed(const Tensor& u) && {
+  return std::move(record_).pull_unsummed(Tangents{u});
+}
+
 StreamOutput stream(const Model& f, const ParamTree& theta0, const Tensor& input,
                     std::span<const ParamTree> directions) {
   std::vector<Tangents> tangents;

@@ -23,6 +23,8 @@ class TangentRecording {  // one batch, recorded at one point
   engine::Tensor push(const ParamTree& v) const;                                           // J v, [B, E]
   ParamTree pull(const engine::Tensor& u) const&;                                          // Jᵀ u, u [B, E]
   ParamTree pull(const engine::Tensor& u) &&;  // the last use: frees as it goes
+  // Jᵀ u with its sums over tokens and examples left to the caller: for each parameter, one for each time it is used.
+  std::vector<std::vector<engine::OuterSum>> pull_unsummed(const engine::Tensor& u) &&;
   std::int64_t residual_bytes() const { return record_.residual_bytes(); }
 
  private:

@@ -13,18 +13,25 @@ Var evaluate(const Primitive& op, const Kernel& kernel, VarSpan x) {
 
 class LinearOp final : public Primitive {
  public:
-  LinearOp(std::string name, Kernel apply, Map transpose)
-      : name_(std::move(name)), apply_(std::move(apply)), transpose_(std::move(transpose)) {}
+  LinearOp(std::string name, Kernel apply, Map transpose, LinearTraits traits)
+      : name_(std::move(name)), apply_(std::move(apply)), transpose_(std::move(transpose)), traits_(traits) {}
 
   std::string_view name() const noexcept override { return name_; }
   Evaluation forward(VarSpan x, Save) const override { return {{evaluate(*this, apply_, x)}, {}}; }
   Tangents pushforward(VarSpan, TangentSpan x_dot) const override { return {evaluate(*this, apply_, Vars{*x_dot[0]})}; }
   Tangents pullback(VarSpan, TangentSpan y_bar, const Wanted&) const override { return {transpose_(*y_bar[0])}; }
+  OuterSums pullback_unsummed(VarSpan, TangentSpan y_bar, const Wanted&) const override {
+    if (traits_.repeats == 0) return OuterSums(1);
+    const Tensor dense = y_bar[0]->tensor().contiguous();
+    return {OuterSum{dense.reshape({dense.numel() / traits_.repeats, traits_.repeats}), std::nullopt}};
+  }
+  bool is_rearrangement() const noexcept override { return traits_.rearranges; }
 
  private:
   std::string name_;
   Kernel apply_;
   Map transpose_;
+  LinearTraits traits_;
 };
 
 class BilinearOp final : public Primitive {
@@ -83,8 +90,8 @@ class DiagonalOp final : public Primitive {
 
 }  // namespace
 
-Op linear_op(std::string name, Kernel apply, Map transpose) {
-  return std::make_shared<const LinearOp>(std::move(name), std::move(apply), std::move(transpose));
+Op linear_op(std::string name, Kernel apply, Map transpose, LinearTraits traits) {
+  return std::make_shared<const LinearOp>(std::move(name), std::move(apply), std::move(transpose), traits);
 }
 
 Op bilinear_op(std::string name, Kernel apply, BinaryMap pull_left, BinaryMap pull_right) {

@@ -173,7 +173,7 @@ Tangents Linearization::push(TangentSpan x_dot) const {
 }
 
 Tangents Linearization::sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_bar,
-                                   const std::function<void(std::size_t)>& passed) const {
+                                   const std::function<void(std::size_t)>& passed, const Remaining& remaining) const {
   check_not_spent();
   check_count("pull", y_bar.size(), outputs_.size(), "output");
   Tangents cotangents(slots_.size());
@@ -196,14 +196,15 @@ Tangents Linearization::sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_
     Tangents out;
     for (const Slot slot : equation.outputs)
       out.push_back(std::exchange(cotangents[static_cast<std::size_t>(slot)], std::nullopt));
-    if (any_present(out)) {
-      OfferedSums offered(equation.wanted, cotangents);
+    const Wanted wanted = remaining && any_present(out) ? remaining(equation, out) : equation.wanted;
+    if (any_present(out) && wanted.any()) {
+      OfferedSums offered(wanted, cotangents);
       if (all_plain(out)) {
         for (std::size_t i = 0; i < equation.inputs.size(); ++i) {
           const Slot slot = equation.inputs[i];
           const auto end = equation.inputs.begin() + static_cast<std::ptrdiff_t>(i);
           // A rule may read of two sums that they are empty before it writes either, so one sum is offered once.
-          if (slot == kConstant || std::find(equation.inputs.begin(), end, slot) != end) continue;
+          if (slot == kConstant || !wanted[i] || std::find(equation.inputs.begin(), end, slot) != end) continue;
           if (CotangentSum* sum = sum_of(slot)) {
             offered.offer(i, sum);
           } else {
@@ -245,13 +246,71 @@ void Linearization::pull_into(TangentSpan y_bar, std::span<CotangentSum> x_bar) 
                        "; got " + describe(values) + (values.is_contiguous() ? "." : ", not dense."));
     }
   }
-  const auto require_plain = [](bool plain) {
-    if (!plain) throw std::logic_error("[pull_into] cannot add followed values; use pull inside another transform.");
-  };
-  require_plain(all_plain(y_bar));
-  for (const Equation& equation : equations_) require_plain(all_plain(equation.residuals));
+  require_plain("pull_into", y_bar);
   sweep_back(y_bar, x_bar, [this](std::size_t e) { spend(e); });
   equations_.clear();
+}
+
+void Linearization::require_plain(std::string_view where, TangentSpan y_bar) const {
+  bool plain = all_plain(y_bar);
+  for (const Equation& equation : equations_) plain = plain && all_plain(equation.residuals);
+  if (!plain) {
+    throw std::logic_error("[" + std::string(where) +
+                           "] cannot add followed values; use pull inside another transform.");
+  }
+}
+
+std::vector<std::vector<OuterSum>> Linearization::sweep_back_unsummed(
+    TangentSpan y_bar, const std::function<void(std::size_t)>& passed) const {
+  require_plain("pull_unsummed", y_bar);
+  // Which input of f a slot holds, as it is or rearranged.
+  std::vector<Slot> weight(slots_.size(), kConstant);
+  for (std::size_t i = 0; i < inputs_; ++i) weight[i] = static_cast<Slot>(i);
+  for (const Equation& equation : equations_) {
+    if (!equation.op->is_rearrangement()) continue;
+    weight[static_cast<std::size_t>(equation.outputs[0])] = weight[static_cast<std::size_t>(equation.inputs[0])];
+  }
+  const auto is_weight = [&](Slot slot) {
+    return slot != kConstant && weight[static_cast<std::size_t>(slot)] != kConstant;
+  };
+  if (std::ranges::any_of(outputs_, is_weight))
+    throw std::logic_error("[pull_unsummed] needs each input of f to be a weight of rows; one is an output.");
+  std::vector<std::vector<OuterSum>> sums(inputs_);
+  std::vector<Slot> used_as(inputs_, kConstant);
+  sweep_back(y_bar, {}, passed, [&](const Equation& equation, TangentSpan out) {
+    Wanted remaining(equation.inputs.size());
+    Wanted unsummed(equation.inputs.size());
+    for (std::size_t i = 0; i < equation.inputs.size(); ++i) {
+      if (equation.wanted[i]) (is_weight(equation.inputs[i]) ? unsummed : remaining).set(i);
+    }
+    if (!unsummed.any()) return remaining;
+    const Watch watch(*equation.op, Rule::pull);
+    OuterSums found = equation.op->pullback_unsummed(equation.residuals, out, unsummed);
+    for (std::size_t i = 0; i < equation.inputs.size(); ++i) {
+      if (!unsummed[i]) continue;
+      const Slot slot = equation.inputs[i];
+      const std::size_t input = static_cast<std::size_t>(weight[static_cast<std::size_t>(slot)]);
+      if (!found[i].has_value() || (used_as[input] != kConstant && used_as[input] != slot)) {
+        throw std::logic_error(
+            "[pull_unsummed] needs each input of f to be a weight of rows, in one arrangement; input " +
+            std::to_string(input) + " is used otherwise, by " + std::string(equation.op->name()) + ".");
+      }
+      used_as[input] = slot;
+      sums[input].push_back(std::move(*found[i]));
+    }
+    return remaining;
+  });
+  return sums;
+}
+
+std::vector<std::vector<OuterSum>> Linearization::pull_unsummed(TangentSpan y_bar) const& {
+  return sweep_back_unsummed(y_bar, [](std::size_t) {});
+}
+
+std::vector<std::vector<OuterSum>> Linearization::pull_unsummed(TangentSpan y_bar) && {
+  std::vector<std::vector<OuterSum>> sums = sweep_back_unsummed(y_bar, [this](std::size_t e) { spend(e); });
+  equations_.clear();
+  return sums;
 }
 
 void Linearization::spend(std::size_t e) {

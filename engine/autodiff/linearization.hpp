@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/autodiff/primitive.hpp"
 #include "engine/autodiff/var.hpp"
@@ -34,6 +36,13 @@ class Linearization {
   // the rules must see plain values only.
   void pull_into(TangentSpan y_bar, std::span<CotangentSum> x_bar) &&;
 
+  // Jᵀ·u with the sums over rows left to the caller, for f whose inputs are weights that all rows of a batch share: per-example
+  // gradients, their norms and inner products, and Kronecker factors are made of it. For each input of f, one sum for each
+  // time it is used, all of the input as it is or all of one rearrangement of it. Throws std::logic_error naming the op if
+  // an input is used otherwise, and for a recording inside another transform.
+  std::vector<std::vector<OuterSum>> pull_unsummed(TangentSpan y_bar) const&;
+  std::vector<std::vector<OuterSum>> pull_unsummed(TangentSpan y_bar) &&;  // the last use
+
   std::int64_t residual_bytes() const;  // storage held by the residuals, each block counted once
   std::string to_string() const;        // one line per equation, for people
 
@@ -57,8 +66,13 @@ class Linearization {
   };
 
   void check_not_spent() const;
-  Tangents sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_bar,
-                      const std::function<void(std::size_t)>& passed) const;
+  // Tells which cotangents of an equation's inputs the sweep still has to compute, given those of its outputs.
+  using Remaining = std::function<Wanted(const Equation&, TangentSpan y_bar)>;
+  Tangents sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_bar, const std::function<void(std::size_t)>& passed,
+                      const Remaining& remaining = nullptr) const;
+  std::vector<std::vector<OuterSum>> sweep_back_unsummed(TangentSpan y_bar,
+                                                         const std::function<void(std::size_t)>& passed) const;
+  void require_plain(std::string_view where, TangentSpan y_bar) const;
   void spend(std::size_t equation);  // lets go of its residuals
 
   std::vector<Equation> equations_;

@@ -78,6 +78,10 @@ Vars apply_as_op(const Op& op, VarSpan r, Direction direction, TangentSpan x, co
 
 }  // namespace
 
+OuterSums Primitive::pullback_unsummed(VarSpan, TangentSpan, const Wanted& wanted) const {
+  return OuterSums(wanted.size());
+}
+
 Vars Primitive::decompose(VarSpan) const {
   throw std::logic_error("[" + std::string(name()) + "] an elementary op has no decomposition.");
 }

@@ -11,9 +11,11 @@
 //     elsewhere. It has one output.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -44,6 +46,7 @@ class Wanted {
   explicit Wanted(std::size_t inputs, bool all = false) : bits_(inputs, all), sums_(inputs) {}
   void set(std::size_t input) { bits_[input] = true; }
   bool operator[](std::size_t input) const { return bits_[input]; }
+  bool any() const { return std::ranges::find(bits_, true) != bits_.end(); }
   std::size_t size() const noexcept { return bits_.size(); }
   void offer(std::size_t input, CotangentSum* sum) { sums_[input] = sum; }
   CotangentSum* sum(std::size_t input) const { return sums_[input]; }  // null if none is offered
@@ -53,6 +56,14 @@ class Wanted {
   std::vector<CotangentSum*> sums_;
 };
 
+// The cotangent of a weight before it is summed over the rows that share the weight (the tokens of all examples, the first
+// example's first):   x̄ = Σ_r left_r ⊗ right_r
+struct OuterSum {
+  Tensor left;                  // [R, O]
+  std::optional<Tensor> right;  // [R, I]; none: x̄ = Σ_r left_r
+};
+using OuterSums = std::vector<std::optional<OuterSum>>;
+
 class Primitive : public std::enable_shared_from_this<Primitive> {
  public:
   virtual ~Primitive() = default;
@@ -60,6 +71,11 @@ class Primitive : public std::enable_shared_from_this<Primitive> {
   virtual Evaluation forward(VarSpan x, Save save) const = 0;                               // y = f(x), r
   virtual Tangents pushforward(VarSpan r, TangentSpan x_dot) const = 0;                     // ẏ = J(r) ẋ
   virtual Tangents pullback(VarSpan r, TangentSpan y_bar, const Wanted& wanted) const = 0;  // x̄ = J(r)ᵀ ȳ
+  // What pullback sums up, for plain values: one entry per input, nothing where !wanted[i] or where the cotangent is not such a
+  // sum.
+  virtual OuterSums pullback_unsummed(VarSpan r, TangentSpan y_bar, const Wanted& wanted) const;
+  // y is the one input with its elements in another order or shape, so both rules keep inner products.
+  virtual bool is_rearrangement() const noexcept { return false; }
   virtual bool is_fused() const noexcept { return false; }
   virtual Vars decompose(VarSpan x) const;  // fused ops only
 };

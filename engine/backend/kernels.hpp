@@ -85,4 +85,10 @@ Tensor concat(std::span<const Tensor> parts, int axis);  // equal extents on all
 // t)/B.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, Tensor* residual);
 
+// ---- eigenpairs (lapack.cpp) ----
+
+// Of the symmetric a [N, N], dense f64, N at most 32 766, of which only the lower triangle (row >= column) is read. `values`
+// [N] become ascending; row i of a becomes the unit eigenvector of values[i]. Throws std::runtime_error if there is no convergence.
+void symmetric_eig(MutableTensor a, MutableTensor values);
+
 }  // namespace engine::backend

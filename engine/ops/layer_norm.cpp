@@ -52,6 +52,16 @@ class LayerNorm final : public Primitive {
     return x_bar;
   }
 
+  OuterSums pullback_unsummed(VarSpan r, TangentSpan y_bar, const Wanted& wanted) const override {
+    OuterSums x_bar(3);
+    const Tensor hat = r[0].tensor().contiguous();
+    const Shape rows{hat.numel() / hat.shape()[-1], hat.shape()[-1]};
+    const Tensor bar = y_bar[0]->tensor().contiguous().reshape(rows);
+    if (wanted[1]) x_bar[1] = OuterSum{backend::binary(backend::Binary::mul, bar, hat.reshape(rows)), std::nullopt};
+    if (wanted[2]) x_bar[2] = OuterSum{bar, std::nullopt};
+    return x_bar;
+  }
+
   Vars decompose(VarSpan x) const override {
     const Shape& shape = x[0].shape();
     const auto row_mean = [&shape](const Var& v) {

@@ -83,8 +83,7 @@ class LinearLayer final : public Primitive {  // of x, W [, b [, a]]
   Tangents pullback(VarSpan r, TangentSpan y_bar, const Wanted& wanted) const override {
     const Tensor rows = as_rows(r[0].tensor());
     const Tensor& weight = r[1].tensor();
-    Tensor z_bar = as_rows(y_bar[0]->tensor());
-    if (activation_.has_value()) z_bar = backend::binary(backend::Binary::mul, z_bar, r[2].tensor());
+    const Tensor z_bar = z_cotangent(r, y_bar);
     Tangents x_bar(wanted.size());
     if (wanted[0]) {  // x̄ = z̄ W
       Cotangent bar(wanted, 0, r[0].tensor());
@@ -105,6 +104,14 @@ class LinearLayer final : public Primitive {  // of x, W [, b [, a]]
     return x_bar;
   }
 
+  OuterSums pullback_unsummed(VarSpan r, TangentSpan y_bar, const Wanted& wanted) const override {
+    OuterSums x_bar(wanted.size());
+    const Tensor z_bar = z_cotangent(r, y_bar);
+    if (wanted[1]) x_bar[1] = OuterSum{z_bar, as_rows(r[0].tensor())};
+    if (wanted.size() > 2 && wanted[2]) x_bar[2] = OuterSum{z_bar, std::nullopt};
+    return x_bar;
+  }
+
   Vars decompose(VarSpan x) const override {
     const std::int64_t I = x[1].shape()[1];
     const std::int64_t O = x[1].shape()[0];
@@ -117,6 +124,10 @@ class LinearLayer final : public Primitive {  // of x, W [, b [, a]]
   }
 
  private:
+  Tensor z_cotangent(VarSpan r, TangentSpan y_bar) const {  // z̄ = d ⊙ h̄
+    const Tensor h_bar = as_rows(y_bar[0]->tensor());
+    return activation_.has_value() ? backend::binary(backend::Binary::mul, h_bar, r[2].tensor()) : h_bar;
+  }
   static const Tensor* pointer(const std::optional<Tensor>& x) { return x.has_value() ? &*x : nullptr; }
   static Tensor as_rows(const Tensor& x) { return x.contiguous().reshape({x.numel() / x.shape()[-1], x.shape()[-1]}); }
 

@@ -73,7 +73,7 @@ void require_rows(std::string_view op, const Tensor& rows, std::int64_t N) {
 Var reshape(const Var& x, const Shape& shape) {
   return call(linear_op(
                   "reshape", [shape](std::span<const Tensor> t) { return reshaped(t[0], shape); },
-                  [from = x.shape()](const Var& y_bar) { return reshape(y_bar, from); }),
+                  [from = x.shape()](const Var& y_bar) { return reshape(y_bar, from); }, {.rearranges = true}),
               {x});
 }
 
@@ -87,7 +87,7 @@ Var permute(const Var& x, const Axes& axes) {
     inverse[static_cast<std::size_t>(resolve_axis(axes[i], rank))] = static_cast<int>(i);
   return call(linear_op(
                   "permute", [axes](std::span<const Tensor> t) { return t[0].permute(axes); },
-                  [inverse](const Var& y_bar) { return permute(y_bar, inverse); }),
+                  [inverse](const Var& y_bar) { return permute(y_bar, inverse); }, {.rearranges = true}),
               {x});
 }
 
@@ -147,6 +147,9 @@ Var concat(std::span<const Var> parts, int axis) {
 
 Var broadcast_to(const Var& x, const Shape& shape) {
   if (x.shape() == shape) return x;
+  const int more = shape.rank() - x.shape().rank();
+  bool in_front = more >= 0;  // the axes along which x is repeated stand before its own
+  for (int axis = 0; in_front && axis < x.shape().rank(); ++axis) in_front = x.shape()[axis] == shape[more + axis];
   return call(linear_op(
                   "broadcast_to", [shape](std::span<const Tensor> t) { return t[0].broadcast_to(shape); },
                   [from = x.shape()](const Var& y_bar) {
@@ -156,7 +159,8 @@ Var broadcast_to(const Var& x, const Shape& shape) {
                       if (axis < added || from[axis - added] != y_bar.shape()[axis]) repeated.push_back(axis);
                     }
                     return reshape(sum(y_bar, repeated), from);
-                  }),
+                  },
+                  {.repeats = in_front ? x.shape().numel() : 0}),
               {x});
 }
 
