@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("--shapes", default="B/32,B/16,L/14")
     parser.add_argument("--layers", type=int, default=12)
     options = parser.parse_args()
+    torch.backends.mha.set_fastpath_enabled(False)  # it has no forward mode
     good = True
     for shape in options.shapes.split(","):
         for make in (hugging_face, open_clip):

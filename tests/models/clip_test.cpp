@@ -286,6 +286,13 @@ BOOST_AUTO_TEST_CASE(a_config_that_contradicts_the_tensors_is_refused) {
   check_says(eps.message(), {"text_config.layer_norm_eps must be 1e-5"});
   const Changed act(nullptr, [](nlohmann::json& config) { config["text_config"]["hidden_act"] = "relu"; });
   check_says(act.message(), {"text_config.hidden_act is 'relu'; expected 'quick_gelu' or 'gelu'"});
+  const Changed heads(nullptr, [](nlohmann::json& config) { config["text_config"]["num_attention_heads"] = 3; });
+  check_says(heads.message(), {"model.safetensors: ", "the width must be a multiple of the heads; got 16 and 3"});
+  const Changed deep(nullptr, [](nlohmann::json& config) {
+    for (int i = 0; i < 100; ++i)
+      config["vision_config"]["patch_size"] = nlohmann::json::array({config["vision_config"]["patch_size"]});
+  });
+  check_says(deep.message(), {"vision_config.patch_size must be a whole number"});
   const Changed text(nullptr, [](nlohmann::json& config) { config["vision_config"]["patch_size"] = "8"; });
   check_says(text.message(), {"vision_config.patch_size must be a whole number; got \"8\""});
 }
