@@ -123,7 +123,9 @@ VitConfig image_config(const Seen& seen, const std::optional<VitConfig>& given, 
   c.patch = compare("patch size", c.patch, seen.extent("visual.conv1.weight", 4, 3));
   const auto tokens = seen.extent("visual.positional_embedding", 2, 0);
   const auto grid = square_root(tokens ? std::optional(*tokens - 1) : std::nullopt);
-  c.image_size = compare("image size", c.image_size, grid ? std::optional(*grid * c.patch) : std::nullopt);
+  constexpr std::int64_t kMost = 65536;  // far beyond any model; keeps the product within 63 bits
+  const bool sensible = grid && *grid <= kMost && c.patch <= kMost;
+  c.image_size = compare("image size", c.image_size, sensible ? std::optional(*grid * c.patch) : std::nullopt);
   c.embedding = alone && !embedding ? 0 : compare("joint embedding", c.embedding, embedding);
   if (!given) {
     c.heads = heads_of(c.width, file);
@@ -299,7 +301,11 @@ ClipConfig checked_config(const CheckpointFiles& files, std::optional<engine::Ac
   }
   compare.demand_agreement();
   const bool has_scale = (has_image && has_text) || files.tensors.contains("logit_scale");
-  demand_fit(files, layout, shapes_of(config, has_scale), true);
+  try {
+    demand_fit(files, layout, shapes_of(config, has_scale), true);
+  } catch (const std::invalid_argument& error) {  // extents that no tower can have
+    fail(files.path, error.what());
+  }
   return config;
 }
 

@@ -97,7 +97,9 @@ Section parse(const std::filesystem::path& file) {
     throw std::runtime_error("[clip] " + file.string() + ": has " + std::to_string(text.size()) +
                              " bytes; a config has a few thousand.");
   }
-  const Json json = Json::parse(text, nullptr, false);
+  // What nests deeper than any config is passed over: copying and printing go by recursion.
+  const Json json = Json::parse(
+      text, [](int depth, Json::parse_event_t, Json&) { return depth < 16; }, false);
   if (json.is_discarded()) throw std::runtime_error("[clip] " + file.string() + ": is not valid JSON; fetch it again.");
   return {json, file, ""};
 }
@@ -294,9 +296,7 @@ OrderedJson written_open_clip(const ClipConfig& config, const std::filesystem::p
               {"width", text.width},
               {"heads", text.heads},
               {"layers", text.depth},
-              {"mlp_ratio", text.mlp_ratio}}}}},
-          {"preprocess_cfg",
-           {{"mean", {0.48145466, 0.4578275, 0.40821073}}, {"std", {0.26862954, 0.26130258, 0.27577711}}}}};
+              {"mlp_ratio", text.mlp_ratio}}}}}};
 }
 
 }  // namespace

@@ -34,7 +34,9 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& file)
   std::ifstream stream(file, std::ios::binary);
   if (!stream) fail(file, "cannot be read; check the path and its permissions.");
   const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  using Json = nlohmann::json;
+  const Json json = Json::parse(
+      text, [](int depth, Json::parse_event_t, Json&) { return depth < 8; }, false);
   if (!json.is_object() || !json.contains("weight_map") || !json.at("weight_map").is_object())
     fail(file, "is no index of shards: it must be a JSON object with the object 'weight_map'.");
   std::map<std::string, std::string> shards;

@@ -95,7 +95,7 @@ def hugging_face(activation: str) -> torch.nn.Module:
     return model
 
 
-def open_clip(quick_gelu: bool) -> tuple[torch.nn.Module, dict]:
+def open_clip_class() -> type:
     if importlib.util.find_spec("torchvision") is None:
         class Named(type):
             def __getattr__(cls, name):
@@ -118,6 +118,10 @@ def open_clip(quick_gelu: bool) -> tuple[torch.nn.Module, dict]:
         sys.modules["timm"] = None  # it looks into torchvision deeper than that; open_clip does without it
     from open_clip.model import CLIP
 
+    return CLIP
+
+
+def open_clip(quick_gelu: bool) -> tuple[torch.nn.Module, dict]:
     config = {
         "embed_dim": EMBED,
         "quick_gelu": quick_gelu,
@@ -126,7 +130,7 @@ def open_clip(quick_gelu: bool) -> tuple[torch.nn.Module, dict]:
         "text_cfg": {"context_length": CONTEXT, "vocab_size": VOCABULARY, "width": TEXT_WIDTH, "heads": TEXT_HEADS, "layers": 1,
                      "mlp_ratio": 2.0},
     }
-    model = CLIP(**json.loads(json.dumps(config)))
+    model = open_clip_class()(**json.loads(json.dumps(config)))
     randomise(model)
     return model, config
 

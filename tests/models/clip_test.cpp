@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "engine/tensor/errors.hpp"
@@ -111,6 +112,47 @@ BOOST_AUTO_TEST_CASE(features_and_both_products_equal_the_original_code) {
       }
     }
   }
+}
+
+// Weights by a formula, features by OpenAI's own class in f64: the tensors' names in the order of their code points are
+// k = 0 .. 60, element i is 0.2 sin(1.37 i + k + 1), plus 1 in the weight of a norm.
+BOOST_AUTO_TEST_CASE(weights_by_a_formula_give_what_openai_s_code_gives) {
+  const models::Vit vit({.image_size = 64, .patch = 32, .width = 128, .depth = 2, .heads = 2, .embedding = 8});
+  const models::TextTower text({.width = 64, .depth = 2, .heads = 1, .embedding = 8});
+  std::map<std::string, engine::Shape> shapes;
+  for (const auto& entry : vit.layout()->entries()) shapes.emplace("visual." + entry.name, entry.shape);
+  for (const auto& entry : text.layout()->entries()) shapes.emplace(entry.name, entry.shape);
+  BOOST_REQUIRE_EQUAL(shapes.size(), 61u);
+  nn::NamedTensors tensors;
+  int k = 0;
+  for (const auto& [name, shape] : shapes) {
+    const double norm = name.find("ln_") != std::string::npos && name.ends_with("weight") ? 1.0 : 0.0;
+    std::vector<float> values(static_cast<std::size_t>(shape.numel()));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = static_cast<float>(0.2 * std::sin(1.37 * static_cast<double>(i) + k + 1) + norm);
+    tensors.emplace(name, Tensor::from<float>(values, shape));
+    ++k;
+  }
+  tensors.emplace("logit_scale", Tensor::full({}, 2.5));
+  const TemporaryDirectory folder;
+  nn::write_safetensors(folder.path() / "model.safetensors", tensors);
+  const Clip clip = models::read_clip(folder.path(), engine::Activation::quick_gelu);
+  std::vector<float> pixels;
+  for (int c = 0; c < 3; ++c) {
+    for (int y = 0; y < 64; ++y) {
+      for (int x = 0; x < 64; ++x) pixels.push_back(static_cast<float>(std::sin(0.1 * x + 0.2 * y + c)));
+    }
+  }
+  std::vector<std::int64_t> tokens{49406, 320, 1125, 539, 320, 2368, 49407};  // "a photo of a cat"
+  tokens.resize(77);
+  tests::check_close(features(*clip.image, Tensor::from<float>(pixels, {1, 3, 64, 64})),
+                     Tensor::from<double>(
+                         {-0.257105, -0.295190, 0.139354, 0.350778, 0.000571, -0.350550, -0.140406, 0.294542}, {1, 8}),
+                     2e-5, "image features");
+  tests::check_close(features(*clip.text, Tensor::from<std::int64_t>(tokens, {1, 77})),
+                     Tensor::from<double>(
+                         {-0.033409, -0.116338, -0.012998, 0.111153, 0.057337, -0.088281, -0.092553, 0.051362}, {1, 8}),
+                     2e-5, "text features");
 }
 
 BOOST_AUTO_TEST_CASE(the_two_activations_differ) {
@@ -244,6 +286,13 @@ BOOST_AUTO_TEST_CASE(a_config_that_contradicts_the_tensors_is_refused) {
   check_says(eps.message(), {"text_config.layer_norm_eps must be 1e-5"});
   const Changed act(nullptr, [](nlohmann::json& config) { config["text_config"]["hidden_act"] = "relu"; });
   check_says(act.message(), {"text_config.hidden_act is 'relu'; expected 'quick_gelu' or 'gelu'"});
+  const Changed heads(nullptr, [](nlohmann::json& config) { config["text_config"]["num_attention_heads"] = 3; });
+  check_says(heads.message(), {"model.safetensors: ", "the width must be a multiple of the heads; got 16 and 3"});
+  const Changed deep(nullptr, [](nlohmann::json& config) {
+    for (int i = 0; i < 100; ++i)
+      config["vision_config"]["patch_size"] = nlohmann::json::array({config["vision_config"]["patch_size"]});
+  });
+  check_says(deep.message(), {"vision_config.patch_size must be a whole number"});
   const Changed text(nullptr, [](nlohmann::json& config) { config["vision_config"]["patch_size"] = "8"; });
   check_says(text.message(), {"vision_config.patch_size must be a whole number; got \"8\""});
 }

@@ -88,8 +88,9 @@ BOOST_AUTO_TEST_CASE(the_layouts_mix) {
   models::subtract_checkpoints(files.path("theta0"), files.folder.path() / "base", files.path("mixed"));
   BOOST_CHECK(tests::bytes_of_file(files.path("mixed")) == tests::bytes_of_file(files.path("tau0")));
   const std::vector<std::filesystem::path> taus{files.path("tau0")};
-  models::add_task_vectors(files.folder.path() / "base", taus, 1.0, files.path("edited"));
-  const models::Clip edited = models::read_clip(files.path("edited"), engine::Activation::quick_gelu);
+  const std::filesystem::path file = files.folder.path() / "base" / "edited.safetensors";  // beside the config
+  models::add_task_vectors(files.folder.path() / "base", taus, 1.0, file);
+  const models::Clip edited = models::read_clip(file);
   BOOST_CHECK(edited.layout == ClipLayout::open_clip);
 }
 
