@@ -6,6 +6,7 @@
 #include "experiments/arithmetic/disentanglement.hpp"
 #include "experiments/arithmetic/linearization_error.hpp"
 #include "experiments/arithmetic/negation.hpp"
+#include "experiments/arithmetic/ntk_localization.hpp"
 #include "experiments/arithmetic/single_task.hpp"
 #include "experiments/common/text_table.hpp"
 #include "experiments/report/figures.hpp"
@@ -38,6 +39,17 @@ std::string finetuning_table(const Json& results) {
   return table.text() + "loss: of the last batch; |tau|: norm of the task vector, beside |theta0| = " +
          decimals(results.at("pretrained_norm").get<double>(), 2) + "\n";
 }
+
+// Without the control.
+std::vector<TaskSource> tasks_of(const Chain& chain) {
+  std::vector<TaskSource> tasks;
+  for (const TaskSource& source : chain.inputs.sources) {
+    if (source.name != chain.inputs.control) tasks.push_back(source);
+  }
+  return tasks;
+}
+
+std::string without_two_tasks(const Chain& chain) { return tasks_of(chain).size() < 2 ? "it needs two tasks" : ""; }
 
 std::vector<Experiment> all_experiments() {
   std::vector<Experiment> list;
@@ -88,20 +100,12 @@ std::vector<Experiment> all_experiments() {
                   .question = "How far do two task vectors disturb each other, over a grid of their coefficients?",
                   .run =
                       [](const Chain& chain, const RunFolder& folder) {
-                        std::vector<TaskSource> tasks;
-                        for (const TaskSource& source : chain.inputs.sources) {
-                          if (source.name != chain.inputs.control) tasks.push_back(source);
-                        }
-                        return disentanglement(chain.context, chain.inputs, default_pairs(tasks),
+                        return disentanglement(chain.context, chain.inputs, default_pairs(tasks_of(chain)),
                                                disentanglement_grid(chain.preset), folder);
                       },
                   .table = disentanglement_table,
                   .figures = disentanglement_figures,
-                  .impossible =
-                      [](const Chain& chain) {
-                        const std::size_t control = chain.inputs.control == "none" ? 0 : 1;
-                        return chain.inputs.sources.size() < 2 + control ? "it needs two tasks" : std::string();
-                      }});
+                  .impossible = without_two_tasks});
   list.push_back({.name = "linearization_error",
                   .title = "Linearisation error",
                   .question = "How fast does the network leave its tangent along a task vector, and in which layers?",
@@ -112,6 +116,18 @@ std::vector<Experiment> all_experiments() {
                       },
                   .table = linearization_error_table,
                   .figures = linearization_error_figures});
+  list.push_back({.name = "ntk_localization",
+                  .title = "Localisation of the tangent kernel",
+                  .question = "Does the kernel of the network keep the images of different tasks apart, and does it "
+                              "because of pre-training?",
+                  .run =
+                      [](const Chain& chain, const RunFolder& folder) {
+                        return ntk_localization(chain.context, chain.inputs, default_pairs(tasks_of(chain)),
+                                                localization_settings(chain.preset), folder);
+                      },
+                  .table = ntk_localization_table,
+                  .figures = ntk_localization_figures,
+                  .impossible = without_two_tasks});
   return list;
 }
 

@@ -335,6 +335,20 @@ BOOST_AUTO_TEST_CASE(the_benchmark_tells_how_long_training_waits) {
   BOOST_CHECK_EQUAL(run_process("{bin}/benchmark dada").status, 2);
 }
 
+BOOST_AUTO_TEST_CASE(the_benchmark_times_the_tangent_kernel) {
+  const ProcessResult result =
+      run_process("({bin}/benchmark ntk --work vit128 --images 3 --threads 1,2 --rounds 1 --json 2>/dev/null)");
+  BOOST_CHECK_EQUAL(result.status, 0);
+  const nlohmann::json report = nlohmann::json::parse(result.output);
+  BOOST_CHECK_EQUAL(report.at("rows").size(), 2u);
+  for (const nlohmann::json& row : report.at("rows")) {
+    BOOST_CHECK_GT(row.at("kernel_seconds").get<double>(), 0.0);
+    BOOST_CHECK_GT(row.at("product_seconds").get<double>(), 0.0);
+    BOOST_CHECK_GT(row.at("tensor_bytes").get<double>(), 0.0);
+  }
+  check_refusal("{bin}/benchmark ntk --images 0", 2, {"--images"});
+}
+
 BOOST_AUTO_TEST_CASE(fine_tuning_on_random_crops_is_another_run) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
