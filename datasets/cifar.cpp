@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/class_names.hpp"
 #include "datasets/pixel_dataset.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 namespace datasets {
 namespace {
@@ -27,7 +27,7 @@ std::shared_ptr<const Dataset> load(const std::vector<std::filesystem::path>& fi
   std::vector<std::uint8_t> records;
   std::vector<std::int64_t> labels;
   for (const std::filesystem::path& file : files) {
-    const std::vector<std::uint8_t> bytes = ByteSource(file, "cifar").read_all(kMostBytes);
+    const std::vector<std::uint8_t> bytes = engine::ByteSource(file, "cifar").read_all(kMostBytes);
     const auto size = static_cast<std::int64_t>(bytes.size());
     if (size % record != 0) {
       throw cifar_error(file, "holds " + std::to_string(size) + " bytes, which are not whole records of " +

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -12,14 +13,15 @@
 #include <string>
 #include <string_view>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/pnm.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 namespace {
 
-// stb treats a null pointer as "out of memory" and fails in good order.
+// stb treats a null pointer as "out of memory" and fails in good order. Of a damaged file stb 2.27 also reads what it
+// never wrote: it shall be zeros, whatever stood there before, so that the same file gives the same pixels.
 void* bounded_malloc(const std::size_t bytes) {
-  return bytes <= datasets::kMostDecoderBytes ? std::malloc(bytes) : nullptr;
+  return bytes <= datasets::kMostDecoderBytes ? std::calloc(1, bytes) : nullptr;
 }
 void* bounded_realloc(void* const old, const std::size_t bytes) {
   return bytes <= datasets::kMostDecoderBytes ? std::realloc(old, bytes) : nullptr;
@@ -163,20 +165,67 @@ void check_png(const Bytes bytes, const std::filesystem::path& file) {
   fail_cut_short(bytes, file);
 }
 
-// stb 2.27 writes the codes of a Huffman table behind its 256 places if there are more. A table: class and number in a
-// byte, then how many codes there are of 1 .. 16 bits [B.2.4.2]. stb reads one that begins inside the segment to its
-// end, and zeros behind the end of the file.
-void check_huffman_tables(const Bytes bytes, std::size_t at, std::int64_t left, const std::filesystem::path& file) {
+// Which tables of a JPEG the segments so far have defined.
+struct JpegTables {
+  std::array<bool, 256> huffman{};  // by class, 0 of DC and 1 of AC, times 16, and number
+  std::array<bool, 16> quantization{};
+};
+
+// Each table: class and number in a byte, how many codes there are of 1 .. 16 bits, and their values [B.2.4.2]. stb 2.27
+// writes behind the 256 places of its own table if there are more, and takes the one with the number 255 for none. It
+// reads a table that begins inside the segment to its end, and zeros behind the end of the file.
+void read_huffman_tables(const Bytes bytes, std::size_t at, std::int64_t left, JpegTables& tables,
+                         const std::filesystem::path& file) {
   constexpr std::size_t kCounts = 16;
+  constexpr std::size_t kMostCodes = 255;  // a picture of 8 bits needs 176 at most
   while (left > 0 && at < bytes.size()) {
     std::size_t codes = 0;
     for (std::size_t i = at + 1; i < std::min(at + 1 + kCounts, bytes.size()); ++i) codes += bytes[i];
-    if (codes > 256) {
+    if (codes > kMostCodes) {
       fail(file, "the Huffman table at byte " + std::to_string(at) + " has " + std::to_string(codes) +
-                     " codes instead of 256 at most; it is damaged.");
+                     " codes instead of " + std::to_string(kMostCodes) + " at most; it is damaged.");
     }
+    tables.huffman[bytes[at]] = true;
     at += 1 + kCounts + codes;
     left -= static_cast<std::int64_t>(1 + kCounts + codes);
+  }
+}
+
+// Each table: bytes a value less 1, and number, in a byte; 64 values [B.2.4.1].
+void read_quantization_tables(const Bytes bytes, std::size_t at, std::int64_t left, JpegTables& tables) {
+  while (left > 0 && at < bytes.size()) {
+    tables.quantization[bytes[at] & 15u] = true;
+    const std::size_t size = bytes[at] < 16 ? 1 + 64 : 1 + 128;
+    at += size;
+    left -= static_cast<std::int64_t>(size);
+  }
+}
+
+// A table that is missing stb 2.27 takes from the memory it was given. A frame [B.2.2] tells in three bytes for each
+// component its identifier and, last, its quantization table. A scan [B.2.3] tells how many components it has, in two
+// bytes for each its identifier and its tables for DC and AC, then the first coefficient, the last, and the bits done.
+void check_scan(const Bytes bytes, const std::size_t frame, const std::size_t at, const JpegTables& tables,
+                const std::filesystem::path& file) {
+  const auto byte = [&](const std::size_t i) { return i < bytes.size() ? std::size_t{bytes[i]} : 0; };
+  const auto need = [&](const bool defined, const char* const kind, const std::size_t number) {
+    if (defined) return;
+    fail(file, "the scan at byte " + std::to_string(at) + " needs " + kind + " table " + std::to_string(number) +
+                   ", which nothing before it defines; it is damaged or of a film (MJPEG), save it anew.");
+  };
+  const std::size_t count = byte(at + 4);
+  const std::size_t first = byte(at + 5 + 2 * count);
+  const bool refines = byte(at + 7 + 2 * count) >= 16;
+  const bool progressive = bytes[frame + 1] == 0xC2;
+  for (std::size_t scanned = at + 5; scanned < at + 5 + 2 * count; scanned += 2) {
+    const std::size_t dc = byte(scanned + 1) / 16;
+    const std::size_t ac = byte(scanned + 1) % 16;
+    need(tables.huffman[dc] || (progressive && (first > 0 || refines)), "DC Huffman", dc);
+    need(tables.huffman[16 + ac] || (progressive && first == 0), "AC Huffman", ac);
+    for (std::size_t i = 0; i < byte(frame + 9); ++i) {
+      if (byte(frame + 10 + 3 * i) != byte(scanned)) continue;
+      const std::size_t number = byte(frame + 12 + 3 * i);
+      need(number < tables.quantization.size() && tables.quantization[number], "quantization", number);
+    }
   }
 }
 
@@ -185,6 +234,8 @@ void check_huffman_tables(const Bytes bytes, std::size_t at, std::int64_t left, 
 void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
   constexpr std::uint64_t kPixelsOfByte = 2048;  // a block of 8 · 8 has a bit or more, and sampling may leave 1 of 4
   constexpr int kMostScans = 100;                // progressive files have about ten
+  JpegTables tables;
+  std::size_t frame = 0;
   bool adobe = false;
   int scans = 0;
   for (std::size_t at = 2; at + 4 <= bytes.size();) {
@@ -206,11 +257,15 @@ void check_jpeg(const Bytes bytes, const std::filesystem::path& file) {
       fail(file, "has over " + std::to_string(kMostScans) + " scans; it is damaged or means harm, save it anew.");
     }
     const std::size_t length = big_endian(bytes, at + 2, 2);
-    if (marker == 0xC4) check_huffman_tables(bytes, at + 4, static_cast<std::int64_t>(length) - 2, file);
+    const std::int64_t left = static_cast<std::int64_t>(length) - 2;
+    if (marker == 0xC4) read_huffman_tables(bytes, at + 4, left, tables, file);
+    if (marker == 0xDB) read_quantization_tables(bytes, at + 4, left, tables);
+    if (marker == 0xDA && frame > 0) check_scan(bytes, frame, at, tables, file);
     adobe = adobe || (marker == 0xEE && has_at(bytes, at + 4, "Adobe"));
     const bool is_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
     if (is_frame && at + 10 > bytes.size()) fail_cut_short(bytes, file);
     if (is_frame) {
+      frame = at;
       const std::uint64_t height = big_endian(bytes, at + 5, 2);
       const std::uint64_t width = big_endian(bytes, at + 7, 2);
       check_extents(static_cast<std::int64_t>(width), static_cast<std::int64_t>(height), file);
@@ -228,6 +283,9 @@ void check_bmp(const Bytes bytes, const std::filesystem::path& file) {
   constexpr std::size_t kBitsAt = 28;  // but for the oldest header, of 12 bytes
   if (bytes.size() > kBitsAt && bytes[kHeaderSizeAt] != 12 && bytes[kBitsAt] == 16) {
     fail(file, "is a BMP of 16 bits a pixel; save it with 24.");
+  }
+  if (bytes.size() > kBitsAt && bytes[kHeaderSizeAt] == 12 && bytes[24] < 24) {  // stb 2.27 loses four of its colours
+    fail(file, "is a BMP of OS/2 with a palette; save it with 24 bits a pixel.");
   }
   Reader reader{bytes};
   int width = 0;
@@ -299,7 +357,7 @@ Picture decode_picture(const std::span<const std::uint8_t> bytes, const std::fil
 }
 
 Picture read_picture(const std::filesystem::path& file) {
-  return decode_picture(ByteSource(file, "decode").read_all(kMostFileBytes), file);
+  return decode_picture(engine::ByteSource(file, "decode").read_all(kMostFileBytes), file);
 }
 
 }  // namespace datasets

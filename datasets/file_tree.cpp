@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "datasets/byte_source.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 namespace datasets {
 namespace {
@@ -87,7 +87,7 @@ std::vector<std::filesystem::path> picture_files(const std::filesystem::path& fo
 }
 
 std::vector<std::string> read_lines(const std::filesystem::path& file) {
-  const std::vector<std::uint8_t> bytes = ByteSource(file, "files").read_all(kMostTextBytes);
+  const std::vector<std::uint8_t> bytes = engine::ByteSource(file, "files").read_all(kMostTextBytes);
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   const std::ptrdiff_t count = std::ranges::count(text, '\n') + 1;

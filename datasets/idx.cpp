@@ -10,10 +10,10 @@
 #include <system_error>
 #include <utility>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/class_names.hpp"
 #include "datasets/file_tree.hpp"
 #include "datasets/pixel_dataset.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 namespace datasets {
 namespace {
@@ -34,14 +34,14 @@ std::runtime_error idx_error(const std::filesystem::path& file, const std::strin
   return std::runtime_error("[idx] " + file.string() + ": " + problem);
 }
 
-std::uint32_t read_number(ByteSource& source) {
+std::uint32_t read_number(engine::ByteSource& source) {
   std::array<std::uint8_t, 4> bytes{};
   const std::size_t found = source.read(bytes);
   if (found < bytes.size()) source.fail("ends within its header; it is cut short, fetch it again.");
   return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
 }
 
-void read_magic(ByteSource& source, const std::uint32_t required, const std::string_view content) {
+void read_magic(engine::ByteSource& source, const std::uint32_t required, const std::string_view content) {
   const std::uint32_t magic = read_number(source);
   if (magic == required) return;
   source.fail("an idx file of " + std::string(content) + " begins with " + std::to_string(required) +
@@ -51,7 +51,7 @@ void read_magic(ByteSource& source, const std::uint32_t required, const std::str
 }
 
 // The `count` bytes after the header, which must be the last ones.
-std::vector<std::uint8_t> read_rest(ByteSource& source, const std::int64_t count) {
+std::vector<std::uint8_t> read_rest(engine::ByteSource& source, const std::int64_t count) {
   const std::string announced = "the header announces " + std::to_string(count) + " bytes of data, ";
   if (count > kMaxBytes) source.fail(announced + "over the limit of 4 GiB; split the file.");
   const auto wanted = static_cast<std::size_t>(count);
@@ -67,7 +67,7 @@ std::vector<std::uint8_t> read_rest(ByteSource& source, const std::int64_t count
 }
 
 Images read_images(const std::filesystem::path& file) {
-  ByteSource source(file, "idx");
+  engine::ByteSource source(file, "idx");
   read_magic(source, kImagesMagic, "images");
   Images images;
   images.count = read_number(source);
@@ -84,7 +84,7 @@ Images read_images(const std::filesystem::path& file) {
 }
 
 std::vector<std::uint8_t> read_labels(const std::filesystem::path& file) {
-  ByteSource source(file, "idx");
+  engine::ByteSource source(file, "idx");
   read_magic(source, kLabelsMagic, "labels");
   return read_rest(source, read_number(source));
 }

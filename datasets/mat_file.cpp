@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "datasets/byte_source.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 namespace datasets {
 namespace {
@@ -302,7 +302,7 @@ const MatArray* MatArray::field(const std::int64_t index, const std::string_view
 
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& file) {
   constexpr std::size_t kHeader = 128;
-  const std::vector<std::uint8_t> content = ByteSource(file, "mat").read_all(kMostFileBytes);
+  const std::vector<std::uint8_t> content = engine::ByteSource(file, "mat").read_all(kMostFileBytes);
   Reader reader(file);
   Bytes bytes(content);
   if (bytes.size() < kHeader) reader.fail("ends within its header; it is cut short or of another kind.");

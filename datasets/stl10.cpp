@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/class_names.hpp"
 #include "datasets/pixel_dataset.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 namespace datasets {
 namespace {
@@ -31,8 +31,8 @@ std::shared_ptr<const Dataset> load_stl10(const std::filesystem::path& folder, c
   const std::filesystem::path image_file = folder / (part + "_X.bin");
   const std::filesystem::path label_file = folder / (part + "_y.bin");
   std::vector<std::string> class_names = class_names_or(folder, read_class_names(folder / "class_names.txt"));
-  std::vector<std::uint8_t> images = ByteSource(image_file, "stl10").read_all(kMostBytes);
-  const std::vector<std::uint8_t> label_bytes = ByteSource(label_file, "stl10").read_all(kMostBytes);
+  std::vector<std::uint8_t> images = engine::ByteSource(image_file, "stl10").read_all(kMostBytes);
+  const std::vector<std::uint8_t> label_bytes = engine::ByteSource(label_file, "stl10").read_all(kMostBytes);
   if (static_cast<std::int64_t>(images.size()) != static_cast<std::int64_t>(label_bytes.size()) * kImageBytes) {
     throw stl10_error(image_file, "holds " + std::to_string(images.size()) + " bytes, but " + label_file.string() +
                                       " has labels for " + std::to_string(label_bytes.size()) + " images of " +

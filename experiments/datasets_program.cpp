@@ -3,6 +3,7 @@
 //   datasets show NAME ... --data DIR   a contact sheet of each, and what is in it
 //   datasets check NAME ... --data DIR  reads every image and names each one that cannot be read
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "datasets/file_tree.hpp"
 #include "datasets/registry.hpp"
 #include "datasets/world/tasks.hpp"
 #include "datasets/world/world_dataset.hpp"
@@ -65,6 +67,29 @@ void list_found(const datasets::RealSet& set) {
   }
 }
 
+// What a folder that is no set lacks, as far as its parts tell.
+std::string what_is_missing(const std::filesystem::path& folder) {
+  const bool train = std::filesystem::is_directory(folder / "train");
+  const bool test = std::ranges::any_of(std::array{"test", "val_in_folder", "val"},
+                                        [&](const char* part) { return std::filesystem::is_directory(folder / part); });
+  if (train) return "train/ without test/";
+  return test ? "test/ without train/" : "in no layout that is looked for";
+}
+
+// "photos (train/ without test/), notes (in no layout that is looked for)": the folders in which no set was found.
+std::string passed_over(const std::filesystem::path& data, const std::vector<datasets::RealSet>& found) {
+  std::string folders;
+  for (const std::string& name : datasets::folder_names(data)) {
+    const auto is_here = [&](const std::filesystem::path& folder) { return *folder.begin() == name; };
+    const bool holds_set = std::ranges::any_of(found, [&](const datasets::RealSet& set) {
+      return is_here(set.folder.lexically_relative(data)) ||
+             (set.known != nullptr && std::ranges::any_of(set.known->folders, is_here));
+    });
+    if (!holds_set) folders += (folders.empty() ? "" : ", ") + name + " (" + what_is_missing(data / name) + ")";
+  }
+  return folders;
+}
+
 void list(const Options& options) {
   std::vector<datasets::RealSet> found;
   if (!options.data.empty()) found = datasets::find_real_sets(options.data);
@@ -77,6 +102,10 @@ void list(const Options& options) {
   for (const datasets::world::TaskSpec& task : datasets::world::tasks()) built_in(task);
   built_in(datasets::world::control_task());
   for (const datasets::RealSet& set : found) list_found(set);
+  if (!options.data.empty()) {
+    if (const std::string folders = passed_over(options.data, found); !folders.empty())
+      std::printf("\nPassed over in %s: %s\n", options.data.c_str(), folders.c_str());
+  }
 
   std::printf("\nKnown, but not found%s; looked for below --data as:\n",
               options.data.empty() ? "" : (" in " + options.data.string()).c_str());

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "experiments/arithmetic/program.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/program.hpp"
 
@@ -11,24 +12,24 @@ int main(int argc, char** argv) {
       "Fine-tunes a pre-trained image encoder on one task, its zero-shot head frozen.\n"
       "Writes finetuned.safetensors, results.json and manifest.json into --out. Ctrl-C stops; the same command goes "
       "on.");
+  const std::string kPlace = "finetune/MODE/TASK";
   CommonOptions options;
-  RecipeOptions changes;
   std::filesystem::path pretrained_file;
   std::string task;
   std::string mode;
-  add_common_options(line, options);
-  add_recipe_options(line, changes);
+  add_common_options(line, options, kPlace);
   line.option("--task", task, "The task to learn").required();
   line.option("--mode", mode, "standard: in weight space; linear: in the tangent space at the pre-trained weights")
       .required()
       .among({"standard", "linear"});
-  line.option("--pretrained", pretrained_file, "pretrained.safetensors of `pretrain`").required();
+  add_pretrained_option(line, pretrained_file);
   return run_program(line, argc, argv, [&] {
     const TaskSource source = find_source(task, options.data);
+    if (options.out == default_out(kPlace)) options.out = finetuned_folder(default_out("finetune"), mode, task);
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));
     const Pretrained pretrained = load_pretrained(pretrained_file);
-    Recipe recipe = chosen_recipe(options, changes);
+    Recipe recipe = chosen_recipe(options);
     recipe.vit = pretrained.vit.config();
     const TaskData data = load_task(source, recipe, options.seed, pool);
     const Json results = finetune({recipe, options.seed, pool}, pretrained, data,

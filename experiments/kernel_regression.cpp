@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   KernelRegressionOptions settings;
   std::string cut = "features";
   std::optional<std::int64_t> iterations;
-  add_task_vector_options(line, options);
+  add_task_vector_options(line, options, "kernel_regression");
   line.option("--linearise", cut,
               "features: the encoder, as linear fine-tuning does; logits: encoder and head, which makes the problem "
               "convex")

@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
   std::optional<std::int64_t> images;
   std::optional<std::int64_t> directions;
   std::optional<std::int64_t> count;
-  add_task_vector_options(line, options);
+  add_task_vector_options(line, options, "ntk_localization");
   line.option("--control", options.control, "A task whose images are looked at beside the pairs', or none");
   line.option("--pairs", pairs, "Pairs of tasks, as digits:signs,letters:gauges (default: task i with task i + n/2)");
   line.option("--kernel-images", images, "Test images of each task (default: the preset's 8, 64 or 200)")
@@ -45,10 +45,7 @@ int main(int argc, char** argv) {
         settings.eigenfunctions = count.value_or(settings.eigenfunctions);
         settings.outputs = outputs == "logits" ? KernelOutputs::logits : KernelOutputs::embedding;
         settings.finetuned_on = finetuned_on;
-        std::vector<TaskSource> tasks;
-        for (const TaskSource& source : inputs.sources) {
-          if (source.name != inputs.control) tasks.push_back(source);
-        }
-        return ntk_localization_table(ntk_localization(context, inputs, parse_pairs(pairs, tasks), settings, folder));
+        return ntk_localization_table(
+            ntk_localization(context, inputs, parse_pairs(pairs, without_control(inputs)), settings, folder));
       });
 }

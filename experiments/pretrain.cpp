@@ -12,18 +12,16 @@ int main(int argc, char** argv) {
       "Writes pretrained.safetensors, results.json and manifest.json into --out. Ctrl-C stops; the same command goes "
       "on.");
   CommonOptions options;
-  RecipeOptions changes;
   std::vector<std::string> tasks;
   std::string control = "objects";
-  add_common_options(line, options);
-  add_recipe_options(line, changes);
+  add_common_options(line, options, "pretrain");
   line.option("--tasks", tasks, "Tasks whose web images are seen (default: the eight built-in ones)");
   line.option("--control", control, "One more task to see, or none");
   return run_program(line, argc, argv, [&] {
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));
-    const Json results = pretrain({chosen_recipe(options, changes), options.seed, pool},
-                                  find_sources(tasks, control, options.data), folder);
+    const Json results =
+        pretrain({chosen_recipe(options), options.seed, pool}, find_sources(tasks, control, options.data), folder);
     std::printf("final loss %.3f, logit scale %.1f: %s\n", results.at("final_loss").get<double>(),
                 results.at("logit_scale").get<double>(), (folder / "pretrained.safetensors").c_str());
   });

@@ -17,13 +17,11 @@ int main(int argc, char** argv) {
       "length\n"
       "into --out; finished stages are skipped. Ctrl-C stops; the same command goes on.");
   CommonOptions options;
-  RecipeOptions changes;
   std::vector<std::string> tasks;
   std::string control = "objects";
   std::vector<int> lengths;
   std::optional<std::int64_t> images;
-  add_common_options(line, options);
-  add_recipe_options(line, changes);
+  add_common_options(line, options, "pretraining_length");
   line.option("--tasks", tasks, "Tasks to learn and add (default: the eight built-in ones)");
   line.option("--control", control, "One more task to pre-train on, or none");
   line.option("--lengths", lengths,
@@ -35,7 +33,7 @@ int main(int argc, char** argv) {
     const std::vector<TaskSource> sources = find_sources(tasks, control, options.data);
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));
-    const Context context{chosen_recipe(options, changes), options.seed, pool};
+    const Context context{chosen_recipe(options), options.seed, pool};
     std::vector<std::int64_t> steps(lengths.begin(), lengths.end());
     if (steps.empty()) steps = default_lengths(context.recipe.pretrain.steps);
     const std::int64_t of_each = images.value_or(disentanglement_grid(options.preset).images);

@@ -1,7 +1,6 @@
 // The paper's experiments, end to end: pre-train, fine-tune every task in weight space and in tangent space, then
 // whatever the catalogue holds. Stages that are already done are skipped. Prints the main table and writes a report.
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -30,7 +29,6 @@ struct Options {
   std::vector<std::string> tasks;
   std::string control = "objects";
   std::vector<std::string> experiments;  // none: all that these tasks allow
-  std::string command;                   // as it was given
 
   bool asks_for(const std::string& name) const { return std::ranges::find(experiments, name) != experiments.end(); }
   bool includes(const std::string& name) const { return experiments.empty() || asks_for(name); }
@@ -99,47 +97,29 @@ void print_tables(const Json& results, const Options& options) {
   }
 }
 
-// As a shell takes it.
-std::string command_of(int argc, char** argv) {
-  std::string command;
-  for (int i = 0; i < argc; ++i) {
-    const std::string word = argv[i];
-    command += i > 0 ? " " : "";
-    if (!word.empty() && std::ranges::all_of(word, [](unsigned char c) {
-          return std::isalnum(c) != 0 || std::string("-_./,=:+@%").find(static_cast<char>(c)) != std::string::npos;
-        })) {
-      command += word;
-      continue;
-    }
-    command += '\'';
-    for (const char c : word) command += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    command += '\'';
-  }
-  return command;
-}
-
-void reproduce(const Options& options, const RecipeOptions& changes) {
+void reproduce(const Options& options) {
   const std::vector<TaskSource> sources = find_sources(options.tasks, options.control, options.common.data);
   const RunFolder folder(options.common.out);
   engine::ShardPool pool(thread_count(options.common));
-  const Context context{chosen_recipe(options.common, changes), options.common.seed, pool};
+  const Context context{chosen_recipe(options.common), options.common.seed, pool};
   Json names = Json::array();
   for (const TaskSource& source : sources) {
     if (source.name != options.control) names.push_back(source.name);
   }
-  folder.begin("reproduce",
-               {{"command", options.command},
-                {"preset", options.common.preset},
-                {"tasks", names},
-                {"control", options.control},
-                {"vit", to_json(context.recipe.vit)},
-                {"pretrain", to_json(context.recipe.pretrain)},
-                {"finetune", to_json(context.recipe.finetune)},
-                {"arithmetic", arithmetic(context.recipe)}},
-               options.common.seed, pool.threads());
+  const Json manifest = folder.begin("reproduce",
+                                     {{"preset", options.common.preset},
+                                      {"seed", context.seed},
+                                      {"tasks", names},
+                                      {"control", options.control},
+                                      {"content", contents(sources)},
+                                      {"vit", to_json(context.recipe.vit)},
+                                      {"pretrain", to_json(context.recipe.pretrain)},
+                                      {"finetune", to_json(context.recipe.finetune)},
+                                      {"arithmetic", arithmetic(context.recipe)}},
+                                     context.seed, pool.threads());
   const Stopwatch stopwatch;
   const Json results = run_chain(context, sources, options, folder);
-  folder.finish(results);
+  folder.finish(manifest, results);
   write_report(folder.path());
   print_tables(results, options);
   for (const auto& [stage, seconds] : results.at("seconds").items())
@@ -161,14 +141,11 @@ int main(int argc, char** argv) {
       "report.html. Each stage has a folder in --out and is skipped if it is done. Ctrl-C stops; the same command goes "
       "on.");
   Options options;
-  RecipeOptions changes;
-  add_common_options(line, options.common);
-  add_recipe_options(line, changes);
+  add_common_options(line, options.common, "");
   line.option("--tasks", options.tasks, "Tasks to learn and add (default: the eight built-in ones)");
   line.option("--control", options.control, "A task to pre-train on and watch, or none");
   line.option("--experiments", options.experiments,
               "Which to run, with what they need before them (default: all that these tasks allow)")
       .among(experiment_names());
-  options.command = command_of(argc, argv);
-  return run_program(line, argc, argv, [&] { reproduce(options, changes); });
+  return run_program(line, argc, argv, [&] { reproduce(options); });
 }

@@ -5,21 +5,36 @@
 #include <stdexcept>
 
 #include "engine/ops/ops.hpp"
+#include "engine/tensor/errors.hpp"
 
 namespace models {
 
 using engine::Tensor;
 using engine::Var;
 
-ZeroShotHead::ZeroShotHead(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts, double scale)
-    : weights_(Tensor::zeros({0, text.dimension()})) {
+namespace {
+
+Tensor embeddings_of(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts) {
   engine::Vars rows;
   for (const std::vector<std::string>& captions : prompts) {
-    const Tensor embeddings = text.encode(captions);
-    rows.push_back(reshape(engine::mean(embeddings, {0}), {1, text.dimension()}));
+    rows.push_back(reshape(engine::mean(text.encode(captions), {0}), {1, text.dimension()}));
   }
-  weights_ = engine::scale(engine::l2_normalize(engine::concat(rows, 0)), scale).tensor();
+  return engine::l2_normalize(engine::concat(rows, 0)).tensor();
 }
+
+}  // namespace
+
+ZeroShotHead::ZeroShotHead(const Tensor& class_embeddings, const double scale)
+    : weights_(engine::scale(class_embeddings, scale).tensor()) {
+  if (class_embeddings.shape().rank() != 2) {
+    throw engine::ShapeError("[zero_shot_head] the class embeddings must be [K, E]; arrived " +
+                             to_string(class_embeddings.shape()) + ".");
+  }
+}
+
+ZeroShotHead::ZeroShotHead(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts,
+                           const double scale)
+    : ZeroShotHead(embeddings_of(text, prompts), scale) {}
 
 Var ZeroShotHead::logits(const Var& features) const {
   return engine::linear(engine::l2_normalize(features), weights_.to(features.dtype()));

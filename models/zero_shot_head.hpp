@@ -14,8 +14,11 @@ namespace models {
 
 class ZeroShotHead {
  public:
-  // w_c is the mean of the prompts' embeddings for class c, normalised; prompts[c] are its captions. s is
+  // class_embeddings [K, E] are the w_c, rows of unit length, as a text tower makes them (models/prompt_ensemble.hpp). s is
   // exp(logit_scale).
+  ZeroShotHead(const engine::Tensor& class_embeddings, double scale);
+
+  // w_c is the mean of the prompts' embeddings for class c, normalised; prompts[c] are its captions.
   ZeroShotHead(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts, double scale);
 
   // Computed in the features' element type.

@@ -43,10 +43,11 @@ Attention::Attention(const Scope& scope, const TransformerConfig& config)
     : in_weight_(scope.add("in_proj_weight", {3 * config.width, config.width}, Init::normal(width_root(config)))),
       in_bias_(scope.add("in_proj_bias", {3 * config.width}, Init::zeros())),
       out_(scope.child("out_proj"), config.width, config.width, Init::normal(stream_root(config))),
-      heads_(config.heads) {}
+      heads_(config.heads),
+      mask_(config.mask) {}
 
 engine::Var Attention::heads(const Params& p, const engine::Var& x) const {
-  return engine::attention(engine::linear(x, p[in_weight_], p[in_bias_]), heads_);
+  return engine::attention(engine::linear(x, p[in_weight_], p[in_bias_]), heads_, mask_);
 }
 
 engine::Var Attention::added_to(const Params& p, const engine::Var& heads, const engine::Var& x) const {
@@ -85,6 +86,12 @@ engine::Var Transformer::first_token(const Params& p, const engine::Var& x) cons
   engine::Var y = x;
   for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) y = blocks_[i](p, y);
   return blocks_.back().first_token(p, y);
+}
+
+engine::Var Transformer::all_tokens(const Params& p, const engine::Var& x) const {
+  engine::Var y = x;
+  for (const Block& block : blocks_) y = block(p, y);
+  return y;
 }
 
 }  // namespace nn

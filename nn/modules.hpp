@@ -41,9 +41,10 @@ struct TransformerConfig {
   std::int64_t heads = 0;
   double mlp_ratio = 4.0;
   engine::Activation activation = engine::Activation::quick_gelu;
+  engine::Mask mask = engine::Mask::none;
 };
 
-class Attention {  // every token sees every other
+class Attention {  // every token sees every other, or those before it under the causal mask
  public:
   Attention(const Scope& scope, const TransformerConfig& config);
   engine::Var heads(const Params& p, const engine::Var& x) const;  // [B, T, C] -> [B, T, C], what each head found
@@ -55,6 +56,7 @@ class Attention {  // every token sees every other
   ParamId in_bias_;    // [3C]
   Linear out_;
   std::int64_t heads_;
+  engine::Mask mask_;
 };
 
 class Block {  // x += attention(ln_1(x)), x += mlp(ln_2(x))
@@ -78,6 +80,7 @@ class Transformer {
   Transformer(const Scope& scope, const TransformerConfig& config);
   // [B, T, C] -> [B, 1, C]: token 0 after all blocks. The last block is spared what only the other tokens need.
   engine::Var first_token(const Params& p, const engine::Var& x) const;
+  engine::Var all_tokens(const Params& p, const engine::Var& x) const;  // [B, T, C] -> [B, T, C]
 
  private:
   std::vector<Block> blocks_;

@@ -1,6 +1,6 @@
 // The JSON header of a safetensors file: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ...}
 // and an optional "__metadata__" of strings [github.com/huggingface/safetensors, README, "Format"]. Only
-// nn/safetensors.cpp includes this. A header may come from anywhere: the parser never recurses and keeps nothing it
+// nn/safetensors*.cpp includes this. A header may come from anywhere: the parser never recurses and keeps nothing it
 // cannot use.
 #pragma once
 

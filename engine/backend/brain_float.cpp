@@ -48,4 +48,13 @@ BrainFloats round_to_bf16(const Tensor& x) {
   return result;
 }
 
+Tensor values_in_bf16(const Tensor& x) {
+  Tensor result = x.clone();
+  float* const values = result.writable().data<float>();
+  for (std::int64_t i = 0; i < result.numel(); ++i) {
+    values[i] = std::bit_cast<float>(std::uint32_t{rounded(values[i])} << 16);
+  }
+  return result;
+}
+
 }  // namespace engine::backend

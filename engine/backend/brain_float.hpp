@@ -14,4 +14,7 @@ struct BrainFloats {
 };
 BrainFloats round_to_bf16(const Tensor& x);  // f32, rank at least 2, rows or columns contiguous
 
+// The rounded values as f32, dense.
+Tensor values_in_bf16(const Tensor& x);
+
 }  // namespace engine::backend

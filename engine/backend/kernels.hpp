@@ -42,8 +42,11 @@ void activation(Activation g, const Tensor& z, MutableTensor h, MutableTensor* d
 Tensor sum(const Tensor& x, const Axes& axes);  // axes resolved and sorted; they disappear from the shape
 Tensor max_last(const Tensor& x);               // [..., C] -> [..., 1]
 double dot(const Tensor& a, const Tensor& b);   // Σ a b, accumulated in f64
-void softmax(const Tensor& x, double scale, MutableTensor p);             // p = softmax(scale·x); x and p dense
-void softmax_in_place(MutableTensor x, double scale);                     // dense
+void softmax(const Tensor& x, double scale, MutableTensor p);  // p = softmax(scale·x); x and p dense
+void softmax_in_place(MutableTensor x, double scale);          // dense
+// Scores [..., T, T], dense: above the diagonal −10³⁰, whose exp beside any other score is exactly 0. It is finite, so that
+// a search for the first infinity passes it by.
+void mask_future(MutableTensor scores);
 Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale);  // D(p) v = scale·p ⊙ (v − ⟨p, v⟩)
 void sum_rows(const Tensor& x, MutableTensor out, bool accumulate);  // x [R, C] -> out [C] dense, Σ over rows [+ out]
 struct Normalised {
@@ -71,6 +74,10 @@ struct Target {
 // x̄ = N(γ ȳ), γ̄ = Σ x̂ ȳ, β̄ = Σ ȳ.
 void layer_norm_pull(const Normalised& hat, const Tensor& gamma, const Tensor& y_bar, Target x_bar, Target gamma_bar,
                      Target beta_bar);
+
+// ---- rows by number (take_rows.cpp); rows i64 [...], assumed to lie in the table ----
+Tensor take_rows(const Tensor& table, const Tensor& rows);             // [N, C] -> [..., C]
+Tensor put_rows(const Tensor& x, const Tensor& rows, std::int64_t N);  // [..., C] -> [N, C], added up
 
 Tensor concat(std::span<const Tensor> parts, int axis);  // equal extents on all other axes
 

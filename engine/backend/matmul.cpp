@@ -300,6 +300,10 @@ void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue&
   if (!is_matrix(b)) return matmul(a, b.contiguous(), out, epilogue, chosen);
   count_flops(a, out);
   if (a.dtype() == DType::f64) return matmul_f64(a, b, out, epilogue);
+  if (chosen == Precision::bf16 && !has_bf16_instructions()) {
+    // The product of two bf16 is exact in f32. oneDNN's own way without the instructions needs AVX-512.
+    return matmul_f32(factor_of(values_in_bf16(a)), factor_of(values_in_bf16(b)), out, epilogue);
+  }
   if (chosen == Precision::bf16) {
     const BrainFloats rounded_a = round_to_bf16(a);
     const BrainFloats rounded_b = round_to_bf16(b);

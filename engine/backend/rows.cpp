@@ -153,6 +153,17 @@ void softmax_in_place(MutableTensor x, double scale) {
   });
 }
 
+void mask_future(MutableTensor scores) {
+  const Rows rows = rows_of(scores.shape());
+  with_float_type(scores.dtype(), [&]<class T>() {
+    T* const first = scores.data<T>();
+    for (std::int64_t r = 0; r < rows.count; ++r) {
+      T* const row = first + r * rows.length;
+      std::fill(row + r % rows.length + 1, row + rows.length, T(-1e30));
+    }
+  });
+}
+
 Tensor softmax_jacobian(const Tensor& p, const Tensor& v, double scale) {
   const Tensor dense = v.contiguous();
   const Tensor probabilities = p.contiguous();

@@ -13,7 +13,8 @@ namespace {
 // strided views, which oneDNN does at a third of its speed (65 x 64 x 65: 35 GF/s, here 50).
 constexpr std::int64_t kLargest = 32;
 constexpr std::int64_t kLargestTransposed = 96;
-constexpr std::int64_t kLanes = 16;
+// As wide as this processor's vectors: 16 lanes with AVX-512, 8 with AVX2. Wider ones would be split, and their sums kept in memory.
+constexpr std::int64_t kLanes = __BIGGEST_ALIGNMENT__ / sizeof(float);
 constexpr std::int64_t kBlock = 2 * kLanes;  // columns computed at once
 constexpr int kRows = 6;                     // rows computed at once: 12 sums in registers
 
@@ -27,7 +28,7 @@ Lanes load(const float* x) noexcept {
   return lanes;
 }
 
-// The first `width` of 32 sums.
+// The first `width` of the sums of a block.
 void store(Lanes low, Lanes high, float* out, std::int64_t width, bool accumulate) noexcept {
   if (width == kBlock) {
     if (accumulate) {
@@ -53,7 +54,7 @@ struct Matrix {
 // One stage of a transposition by blocks [Eklundh 1972]: the off-diagonal S x S blocks of each 2S x 2S block change places.
 template <int S>
 void swap_blocks(Lanes (&rows)[kLanes]) noexcept {
-  Indices upper, lower;  // lanes of the second argument of a shuffle count on from 16
+  Indices upper, lower;  // lanes of the second argument of a shuffle count on from kLanes
   for (int lane = 0; lane < kLanes; ++lane) {
     upper[lane] = (lane & S) == 0 ? lane : lane - S + static_cast<int>(kLanes);
     lower[lane] = (lane & S) == 0 ? lane + S : lane + static_cast<int>(kLanes);
@@ -68,18 +69,18 @@ void swap_blocks(Lanes (&rows)[kLanes]) noexcept {
   }
 }
 
-// to[k][j] = from[j][k], both 16 x 16
+// to[k][j] = from[j][k], both kLanes x kLanes
 void transpose_tile(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride) noexcept {
   Lanes rows[kLanes];
   for (std::int64_t j = 0; j < kLanes; ++j) rows[j] = load(from + j * from_stride);
-  swap_blocks<8>(rows);
-  swap_blocks<4>(rows);
+  if constexpr (kLanes > 8) swap_blocks<8>(rows);
+  if constexpr (kLanes > 4) swap_blocks<4>(rows);
   swap_blocks<2>(rows);
   swap_blocks<1>(rows);
   for (std::int64_t k = 0; k < kLanes; ++k) std::memcpy(to + k * to_stride, &rows[k], sizeof(Lanes));
 }
 
-// Up to 32 columns of b, begun at `begin`, as a dense [K, 32]. What lies beyond the last column is never stored.
+// Up to kBlock columns of b, begun at `begin`, as a dense [K, kBlock]. What lies beyond the last column is never stored.
 void pack(const Matrix& b, std::int64_t K, std::int64_t begin, std::int64_t width, float* packed) {
   const float* source = b.data + begin * b.column_stride;
   if (b.column_stride == 1) {
@@ -106,7 +107,7 @@ void pack(const Matrix& b, std::int64_t K, std::int64_t begin, std::int64_t widt
   }
 }
 
-// R rows of a times a block of 32 columns, or of its first 16, whose rows are `block_stride` apart.
+// R rows of a times a block of columns, or of its first half, whose rows are `block_stride` apart.
 template <int R, bool kHalf>
 void multiply_rows(const Matrix& a, std::int64_t K, const float* block, std::int64_t block_stride, float* out,
                    std::int64_t out_stride, std::int64_t width, bool accumulate) {

@@ -4,6 +4,8 @@
 //   push   Ṗ = D(P) s (Q̇ Kᵀ + Q K̇ᵀ),   Ȯ = Ṗ V + P V̇                 D(P) v = P ⊙ (v − ⟨P, v⟩) on each row
 //   pull   V̄ = Pᵀ Ō,   S̄ = s D(P) (Ō Vᵀ),   Q̄ = S̄ K,   K̄ = S̄ᵀ Q
 //
+// The causal mask sets S to −10³⁰ above the diagonal. P is 0 there, and with it D(P) v: push and pull need no mask.
+//
 // Q, K, V [B, H, T, d] are strided views of qkv [B, T, 3C], and results are written through such views: nothing is copied.
 #include <algorithm>
 #include <cmath>
@@ -31,7 +33,7 @@ Tensor swapped(const Tensor& x) { return x.permute({0, 1, 3, 2}); }
 
 class Attention final : public Primitive {
  public:
-  explicit Attention(std::int64_t heads) : heads_(heads) {}
+  Attention(std::int64_t heads, Mask mask) : heads_(heads), mask_(mask) {}
   std::string_view name() const noexcept override { return "attention"; }
   bool is_fused() const noexcept override { return true; }
 
@@ -43,6 +45,7 @@ class Attention final : public Primitive {
       const auto [q, k, v] = split(qkv.slice(0, begin, end));
       const MutableTensor p = all_p.writable().slice(0, begin, end);
       backend::matmul(q, swapped(k), p);
+      if (mask_ == Mask::causal) backend::mask_future(p);
       backend::softmax_in_place(p, factor(qkv));
       backend::matmul(all_p.slice(0, begin, end), v, head_view(all_o.writable().slice(0, begin, end), 1, 0, heads_));
     });
@@ -94,7 +97,13 @@ class Attention final : public Primitive {
       return permute(reshape(slice(x[0], 2, i * C, (i + 1) * C), {shape[0], shape[1], heads_, C / heads_}),
                      {0, 2, 1, 3});
     };
-    const Var p = softmax(scale(matmul(part(0), transpose(part(1))), factor(x[0].tensor())));
+    Var s = scale(matmul(part(0), transpose(part(1))), factor(x[0].tensor()));
+    if (mask_ == Mask::causal) {
+      Tensor hidden = Tensor::zeros({shape[1], shape[1]}, x[0].dtype());
+      backend::mask_future(hidden.writable());
+      s = add(s, hidden.broadcast_to(s.shape()));
+    }
+    const Var p = softmax(s);
     return {reshape(permute(matmul(p, part(2)), {0, 2, 1, 3}), {shape[0], shape[1], C})};
   }
 
@@ -122,15 +131,16 @@ class Attention final : public Primitive {
   }
 
   std::int64_t heads_;
+  Mask mask_;
 };
 
 }  // namespace
 
-Var attention(const Var& qkv, std::int64_t heads) {
+Var attention(const Var& qkv, std::int64_t heads, Mask mask) {
   require_floating("attention", qkv);
   require(heads > 0 && qkv.shape().rank() == 3 && qkv.shape()[2] > 0 && qkv.shape()[2] % (3 * heads) == 0, "attention",
           "needs qkv [B, T, 3·C] with C a multiple of the heads, " + std::to_string(heads), qkv);
-  return call(std::make_shared<const Attention>(heads), {qkv});
+  return call(std::make_shared<const Attention>(heads, mask), {qkv});
 }
 
 }  // namespace engine

@@ -39,6 +39,10 @@ Var pad(const Var& x, int axis, std::int64_t before, std::int64_t after);  // ze
 Var concat(std::span<const Var> parts, int axis);                          // equal extents on all other axes
 Var broadcast_to(const Var& x, const Shape& shape);                        // aligned at the last axis
 Var cast(const Var& x, DType dtype);                                       // between f32 and f64
+// Rows of a table by number, as often as named: table [N, C], rows i64 [...] in 0 .. N−1 -> [..., C].
+Var take_rows(const Var& table, const Tensor& rows);
+// Its transpose: x [..., C] added up where its rows belong in a table of zeros, [N, C].
+Var put_rows(const Var& x, const Tensor& rows, std::int64_t N);
 // [B, C, H, W] -> [B, H/p · W/p, C·p·p]: row-major patches, channel slowest inside a patch, as a convolution's weight
 // is laid out.
 Var patchify(const Var& images, std::int64_t patch);
@@ -64,8 +68,9 @@ Var layer_norm(const Var& x, const Var& gamma, const Var& beta, double eps = 1e-
 // x / ‖x‖₂ over the last axis. No epsilon: a row of zeros gives NaN.
 Var l2_normalize(const Var& x);
 // Multi-head self-attention, softmax(Q Kᵀ/√d) V, on packed q, k, v.                  [Vaswani et al. 2017, eq. 1]
-// [B, T, 3C] -> [B, T, C], C = heads·d.
-Var attention(const Var& qkv, std::int64_t heads);
+// [B, T, 3C] -> [B, T, C], C = heads·d. Under the causal mask token i sees tokens 0 .. i alone.
+enum class Mask { none, causal };
+Var attention(const Var& qkv, std::int64_t heads, Mask mask = Mask::none);
 // The mean over B of −log softmax(logits)[label]; logits [B, K], labels [B] i64 in 0 .. K−1 -> a scalar.
 Var cross_entropy(const Var& logits, const Tensor& labels);
 // The same against distributions: targets [B, K], each row summing to 1 -> a scalar.

@@ -1,5 +1,6 @@
 // Ops that move elements about without computing. All are linear, and each is another's transpose:
 //   reshape ↔ reshape    permute ↔ its inverse    slice ↔ pad    concat ↔ slices    broadcast_to ↔ sum    cast ↔ cast
+//   take_rows ↔ put_rows
 #include "engine/autodiff/combinators.hpp"
 #include "engine/autodiff/trace.hpp"
 #include "engine/backend/kernels.hpp"
@@ -51,6 +52,19 @@ Tensor reshaped(const Tensor& x, const Shape& shape) {
     return x.reshape(shape);
   } catch (const ShapeError&) {
     return x.contiguous().reshape(shape);  // throws again if the counts differ
+  }
+}
+
+void require_rows(std::string_view op, const Tensor& rows, std::int64_t N) {
+  if (rows.dtype() != DType::i64)
+    throw DTypeError(where(op) + "needs numbers of rows in i64; got " + describe(rows) + ".");
+  const Tensor dense = rows.contiguous();
+  for (std::int64_t i = 0; i < dense.numel(); ++i) {
+    const std::int64_t row = dense.data<std::int64_t>()[i];
+    if (row < 0 || row >= N) {
+      throw ShapeError(where(op) + "the table has rows 0 .. " + std::to_string(N - 1) + "; number " +
+                       std::to_string(i) + " is " + std::to_string(row) + ".");
+    }
   }
 }
 
@@ -157,6 +171,28 @@ Var cast(const Var& x, DType dtype) {
   return call(linear_op(
                   "cast", [dtype](std::span<const Tensor> t) { return t[0].to(dtype); },
                   [from = x.dtype()](const Var& y_bar) { return cast(y_bar, from); }),
+              {x});
+}
+
+Var take_rows(const Var& table, const Tensor& rows) {
+  require_floating("take_rows", table);
+  require(table.shape().rank() == 2, "take_rows", "needs a table [N, C]", table);
+  const std::int64_t N = table.shape()[0];
+  require_rows("take_rows", rows, N);
+  return call(linear_op(
+                  "take_rows", [rows](std::span<const Tensor> t) { return backend::take_rows(t[0], rows); },
+                  [rows, N](const Var& y_bar) { return put_rows(y_bar, rows, N); }),
+              {table});
+}
+
+Var put_rows(const Var& x, const Tensor& rows, std::int64_t N) {
+  require_floating("put_rows", x);
+  require_rows("put_rows", rows, N);
+  require(x.shape().rank() == rows.shape().rank() + 1 && x.shape().without(-1) == rows.shape(), "put_rows",
+          "needs [..., C] with a row for each of the numbers " + to_string(rows.shape()), x);
+  return call(linear_op(
+                  "put_rows", [rows, N](std::span<const Tensor> t) { return backend::put_rows(t[0], rows, N); },
+                  [rows](const Var& y_bar) { return take_rows(y_bar, rows); }),
               {x});
 }
 

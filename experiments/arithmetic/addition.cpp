@@ -33,22 +33,18 @@ struct Baseline {
 // Over the tasks of a sum.
 struct Averages {
   double absolute;
-  double normalised;
+  std::optional<double> normalised;  // none where no single-task model gets anything right
   std::optional<double> gap_closed;  // none where fine-tuning gained nothing
 };
 
 Averages averages(const Values& added, const Values& single, const Values& zero_shot) {
-  Values ratios;
-  for (std::size_t i = 0; i < added.size(); ++i) ratios.push_back(ratio(added[i], single[i]));
   const double gap = mean(single) - mean(zero_shot);
-  return {mean(added), mean(ratios),
+  return {mean(added), normalised(added, single),
           gap > 0.0 ? std::optional((mean(added) - mean(zero_shot)) / gap) : std::optional<double>()};
 }
 
 Json to_json(const Averages& of) {
-  return {{"absolute", of.absolute},
-          {"normalised", of.normalised},
-          {"gap_closed", of.gap_closed.has_value() ? Json(*of.gap_closed) : Json(nullptr)}};
+  return {{"absolute", of.absolute}, {"normalised", or_null(of.normalised)}, {"gap_closed", or_null(of.gap_closed)}};
 }
 
 // What one mode makes of one sum of task vectors. The tasks are those of the sum, in its order.
@@ -186,8 +182,8 @@ class Addition {
       }
       sum.curve.push_back(
           averages(added, single(subset, mode, Split::validation), zero_shot(subset, Split::validation)));
-      if (sum.curve.back().normalised > best) {
-        best = sum.curve.back().normalised;
+      if (const double score = sum.curve.back().normalised.value_or(mean(added)); score > best) {
+        best = score;
         sum.alpha = alpha;
       }
       progress.update(++done);
@@ -245,6 +241,10 @@ class Addition {
       Json& of = json["addition"][mode];
       of["alpha"] = sum.alpha;
       of.update(to_json(sum.average));
+      of["left_out"] = Json::array();
+      for (const auto& [task, single_accuracy] : json["single_task"][mode].items()) {
+        if (single_accuracy == 0.0) of["left_out"].push_back(task);
+      }
       of["per_task"] = by_task(sum.test);
       of["validation_curve"] = curve.at("normalised");
       of["validation_per_task"] = by_task(sum.validation);
@@ -349,7 +349,7 @@ std::string addition_table(const Json& results) {
     for (const char* mode : kModes) cells.push_back(cell(addition.at(mode)));
     table.row(name, cells);
   };
-  summary("normalised", [](const Json& mode) { return percent(mode.at("normalised").get<double>()); });
+  summary("normalised", [](const Json& mode) { return or_dash(mode.at("normalised"), percent); });
   summary("gap closed", [](const Json& mode) { return or_dash(mode.at("gap_closed"), percent); });
   summary("alpha", [](const Json& mode) { return decimals(mode.at("alpha").get<double>(), 2); });
   if (results.contains("control")) {
@@ -358,11 +358,19 @@ std::string addition_table(const Json& results) {
     for (const char* mode : kModes) cells.push_back(percent(control.at(mode).get<double>()));
     table.row("(" + control.at("task").get<std::string>() + ")", cells);
   }
+  std::string left_out;
+  for (const std::string mode : kModes) {
+    for (const Json& task : addition.at(mode).value("left_out", Json::array()))
+      left_out += (left_out.empty() ? "" : ", ") + task.get<std::string>() + " (" + mode + ")";
+  }
   return "Test accuracy in percent\n" + table.text() +
          "normalised: mean of accuracy / single-task accuracy of the same mode;  gap closed: (added - zero-shot) / "
          "(single - zero-shot)\n"
          "one alpha for all tasks, chosen on validation images" +
-         (results.contains("control") ? ";  last row: the control task, never fine-tuned on\n" : "\n");
+         (results.contains("control") ? ";  last row: the control task, never fine-tuned on\n" : "\n") +
+         (left_out.empty()
+              ? ""
+              : "left out of normalised, since the single-task model gets no test image right: " + left_out + "\n");
 }
 
 std::string addition_details(const Json& results) {
@@ -400,8 +408,8 @@ std::string addition_details(const Json& results) {
   constexpr std::size_t kRows = 5;
   for (std::size_t k = 0; k <= kRows; ++k) {
     const std::size_t i = k * (alphas.size() - 1) / kRows;
-    row(curve, decimals(alphas[i], 2), [&](const char* mode, const char* quantity) {
-      return results.at("addition").at(mode).at("curve").at(quantity)[i];
+    row(curve, decimals(alphas.at(i), 2), [&](const char* mode, const char* quantity) {
+      return results.at("addition").at(mode).at("curve").at(quantity).at(i);
     });
   }
   return "Sums of K task vectors: test accuracy in percent, mean and standard deviation over sums, each with its own "

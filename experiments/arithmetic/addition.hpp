@@ -7,7 +7,8 @@
 //
 // for all tasks, and for subsets of K = 2, 4, ... of them: how much does each further task cost? Each sum has an α of its
 // own, the first maximiser on validation images, over 0, step, ..., 1, of the normalised accuracy: the mean over its tasks
-// of accuracy / single-task accuracy of the same mode and split. The gap closed is
+// of accuracy / single-task accuracy of the same mode and split. A task whose single-task model gets nothing right is left
+// out of it; if all are, α is that of the greatest accuracy. The gap closed is
 // (mean accuracy - mean zero-shot) / (mean single-task - mean zero-shot).
 #pragma once
 

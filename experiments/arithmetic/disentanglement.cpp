@@ -160,8 +160,8 @@ std::string maps_in_characters(const Json& pair, const std::vector<double>& alph
       const bool edge = (i < G && inside(alphas[i])) != (i > 0 && inside(alphas[i - 1]));
       if (edge) row += inside(alphas[j]) ? '|' : ' ';
       if (i == G) break;
-      const double xi = map[i][j].get<double>();
-      row += xi < 0.1 ? '.' : static_cast<char>('0' + std::min(9, static_cast<int>(10.0 * xi)));
+      const double xi = map.at(i).at(j).get<double>();
+      row += xi < 0.1 ? '.' : static_cast<char>('0' + static_cast<int>(std::min(9.0, 10.0 * xi)));
     }
     return row;
   };
@@ -241,8 +241,8 @@ std::string disentanglement_table(const Json& results) {
       "Disentanglement error xi: in the columns the sum of both tasks' disagreement (0 to 2), in the maps tenths of "
       "their mean\n";
   for (const Json& pair : results.at("pairs")) {
-    const std::string first = pair.at("tasks")[0].get<std::string>();
-    const std::string second = pair.at("tasks")[1].get<std::string>();
+    const std::string first = pair.at("tasks").at(0).get<std::string>();
+    const std::string second = pair.at("tasks").at(1).get<std::string>();
     TextTable table;
     table.row("", {"xi(1,1)", "[0,1]^2", "[-1,1]^2", "map", "light"});
     for (const char* mode : kModes) {

@@ -235,30 +235,32 @@ struct AddedOutputs {
 };
 
 Json add_up(const std::vector<AddedOutputs>& tasks) {
+  // Over the tasks: the accuracy of α times the sum, or of the task's own vector.
+  const auto accuracies = [&](TangentFeatures AddedOutputs::*split, double alpha, std::size_t direction) {
+    std::vector<double> values;
+    for (const AddedOutputs& own : tasks) values.push_back(own.model.accuracy((own.*split).at(alpha, direction)));
+    return values;
+  };
   Json result;
   double best = -1.0;
+  const std::vector<double> single_validation = accuracies(&AddedOutputs::validation, 1.0, 0);
   for (const double alpha : alpha_grid()) {
-    std::vector<double> ratios;
-    for (const AddedOutputs& own : tasks) {
-      ratios.push_back(
-          ratio(own.model.accuracy(own.validation.at(alpha, 1)), own.model.accuracy(own.validation.at(1.0, 0))));
-    }
-    result["validation_curve"].push_back(mean(ratios));
-    if (mean(ratios) > best) {
-      best = mean(ratios);
+    const std::vector<double> added = accuracies(&AddedOutputs::validation, alpha, 1);
+    const std::optional<double> share = normalised(added, single_validation);
+    result["validation_curve"].push_back(or_null(share));
+    if (const double score = share.value_or(mean(added)); score > best) {
+      best = score;
       result["alpha"] = alpha;
     }
   }
-  const double alpha = result.at("alpha").get<double>();
-  std::vector<double> ratios;
-  for (const AddedOutputs& own : tasks) {
-    const double single = own.model.accuracy(own.test.at(1.0, 0));
-    result["single_task"][own.task] = single;
-    result["per_task"][own.task] = own.model.accuracy(own.test.at(alpha, 1));
-    ratios.push_back(ratio(result["per_task"][own.task].get<double>(), single));
+  const std::vector<double> single = accuracies(&AddedOutputs::test, 1.0, 0);
+  const std::vector<double> added = accuracies(&AddedOutputs::test, result.at("alpha").get<double>(), 1);
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    result["single_task"][tasks[t].task] = single[t];
+    result["per_task"][tasks[t].task] = added[t];
   }
-  result["absolute"] = average(result.at("per_task"));
-  result["normalised"] = mean(ratios);
+  result["absolute"] = mean(added);
+  result["normalised"] = or_null(normalised(added, single));
   return result;
 }
 
@@ -307,16 +309,13 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
                          {"settings", to_json(options)},
                          {"arithmetic", arithmetic(context.recipe)}};
   const std::filesystem::path file = folder / "finetuned.safetensors";
-  if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
-    say("kernel regression " + task.name + ": already done in " + folder.path().string());
-    return *results;
-  }
-  folder.begin("kernel_regression", fingerprint, context.seed, context.pool.threads(), file);
+  if (const auto results = folder.already_done("kernel regression " + task.name, fingerprint, file)) return *results;
+  const Json manifest = folder.begin("kernel_regression", fingerprint, context.seed, context.pool.threads(), file);
 
   const nn::Shards shards = context.shards();
   const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
   const CutModel model(pretrained, head, options.cut);
-  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
+  const std::filesystem::path checkpoint = folder / kCheckpoint;
   const Solution solution = Solver(context, model, task, options, checkpoint, fingerprint).run();
 
   const CutModel trained(pretrained, head, Cut::features);  // the model that AdamW trained
@@ -342,7 +341,7 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
                      {"curve", curve},
                      {"checksum", nn::checksum(solution.tau)},
                      {"seconds", solution.progress.seconds}};
-  folder.finish(results);
+  folder.finish(manifest, results);
   std::filesystem::remove(checkpoint);
   return results;
 }
@@ -421,7 +420,7 @@ std::string kernel_regression_table(const Json& results) {
   for (const char* solver : kSolvers) {
     const Json& addition = results.at("addition").at(solver);
     text += "all tasks added, " + std::string(solver) + ": " + percent(addition.at("absolute").get<double>()) +
-            ", normalised " + percent(addition.at("normalised").get<double>()) + ", alpha " +
+            ", normalised " + or_dash(addition.at("normalised"), percent) + ", alpha " +
             decimals(addition.at("alpha").get<double>(), 2) + "\n";
   }
   const auto value = [&](const char* key) {

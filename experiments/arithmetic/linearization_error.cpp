@@ -153,8 +153,9 @@ std::int64_t linearization_error_images(std::string_view preset) { return of_pre
 
 Json linearization_error(const Context& context, const TaskVectorInputs& inputs, std::int64_t images,
                          const RunFolder& folder) {
-  return task_vector_stage("linearization_error", context, inputs, {{"images", images}}, folder,
-                           [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
+  const std::vector<TaskSource> tasks_only = without_control(inputs);
+  return task_vector_stage("linearization_error", context, {inputs.pretrained, tasks_only, "none", inputs.finetuned},
+                           {{"images", images}}, folder, [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
                              return LinearizationError(context, inputs.pretrained, images).run(tasks);
                            });
 }
@@ -185,7 +186,8 @@ std::string linearization_error_table(const Json& results) {
       };
       for (const double alpha : shown) {
         const auto i = static_cast<std::size_t>(std::ranges::find(alphas, alpha) - alphas.begin());
-        const std::optional<double> value = mean_over_tasks([&](const Json& curve) { return curve.at("relative")[i]; });
+        const std::optional<double> value =
+            mean_over_tasks([&](const Json& curve) { return curve.at("relative").at(i); });
         cells.push_back(value.has_value() ? percent(*value) : "-");
       }
       const std::optional<double> slope = mean_over_tasks([](const Json& curve) { return curve.at("slope"); });

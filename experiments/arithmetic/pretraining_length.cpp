@@ -37,10 +37,14 @@ Json pretraining_length(const Context& context, const std::vector<TaskSource>& s
   const Json fingerprint{{"stage", "pretraining_length"},
                          {"seed", context.seed},
                          {"lengths", in_order},
+                         {"content", contents(sources)},
+                         {"control", control},
+                         {"grid_images", grid_images},
+                         {"vit", to_json(context.recipe.vit)},
                          {"pretrain", to_json(context.recipe.pretrain)},
                          {"finetune", to_json(context.recipe.finetune)},
                          {"arithmetic", arithmetic(context.recipe)}};
-  folder.begin("pretraining_length", fingerprint, context.seed, context.pool.threads());
+  const Json manifest = folder.begin("pretraining_length", fingerprint, context.seed, context.pool.threads());
   for (const std::int64_t steps : in_order) {
     const Context of_length{with_pretrain_steps(context.recipe, steps), context.seed, context.pool};
     const RunFolder here(folder / ("steps_" + std::to_string(steps)));
@@ -58,7 +62,7 @@ Json pretraining_length(const Context& context, const std::vector<TaskSource>& s
     row.update(task_arithmetic(of_length, {pretrained, tasks, "none", finetuned}, grid_images, here));
     results["lengths"].push_back(std::move(row));
   }
-  folder.finish(results);
+  folder.finish(manifest, results);
   return results;
 }
 

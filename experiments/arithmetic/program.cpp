@@ -4,14 +4,18 @@
 
 namespace experiments {
 
-void add_task_vector_options(CommandLine& line, TaskVectorOptions& options) {
-  add_common_options(line, options.common);
-  add_recipe_options(line, options.changes);
+void add_pretrained_option(CommandLine& line, std::filesystem::path& pretrained) {
+  pretrained = default_out("pretrain") / "pretrained.safetensors";
+  line.option("--pretrained", pretrained, "pretrained.safetensors of `pretrain`");
+}
+
+void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, const std::string& place) {
+  add_common_options(line, options.common, place);
   line.option("--tasks", options.tasks, "Tasks (default: the eight built-in ones)");
-  line.option("--pretrained", options.pretrained, "pretrained.safetensors of `pretrain`").required();
+  add_pretrained_option(line, options.pretrained);
+  options.finetuned = default_out("finetune");
   line.option("--finetuned", options.finetuned,
-              "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, mode standard and linear")
-      .required();
+              "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, mode standard and linear");
 }
 
 int run_task_vector_program(CommandLine& line, int argc, char** argv, const TaskVectorOptions& options,
@@ -21,7 +25,7 @@ int run_task_vector_program(CommandLine& line, int argc, char** argv, const Task
     const RunFolder folder(options.common.out);
     engine::ShardPool pool(thread_count(options.common));
     const Pretrained pretrained = load_pretrained(options.pretrained);
-    Recipe recipe = chosen_recipe(options.common, options.changes);
+    Recipe recipe = chosen_recipe(options.common);
     recipe.vit = pretrained.vit.config();
     const std::string table =
         stage({recipe, options.common.seed, pool}, {pretrained, sources, options.control, options.finetuned}, folder);

@@ -13,16 +13,17 @@ namespace experiments {
 
 struct TaskVectorOptions {
   CommonOptions common;
-  RecipeOptions changes;
   std::vector<std::string> tasks;
   std::string control = "none";
   std::filesystem::path pretrained;
   std::filesystem::path finetuned;
 };
 
-// Adds the common options, the recipe's, --tasks, --pretrained and --finetuned; a program with a control task adds
-// --control itself.
-void add_task_vector_options(CommandLine& line, TaskVectorOptions& options);
+// Adds the common options, of which `place` is for --out, --tasks, --pretrained and --finetuned; a program with a control
+// task adds --control itself.
+void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, const std::string& place);
+// Adds --pretrained, whose default is where `pretrain` writes.
+void add_pretrained_option(CommandLine& line, std::filesystem::path& pretrained);
 
 // `stage` computes or finds its results and returns the table to print.
 using TaskVectorStage = std::function<std::string(const Context&, const TaskVectorInputs&, const RunFolder&)>;

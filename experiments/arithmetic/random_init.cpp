@@ -19,9 +19,12 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
   const Json fingerprint{{"stage", "random_init"},
                          {"seed", context.seed},
                          {"pretrained", inputs.pretrained.identity()},
+                         {"content", contents(inputs.sources)},
+                         {"control", inputs.control},
+                         {"grid_images", grid_images},
                          {"finetune", to_json(context.recipe.finetune)},
                          {"arithmetic", arithmetic(context.recipe)}};
-  folder.begin("random_init", fingerprint, context.seed, context.pool.threads());
+  const Json manifest = folder.begin("random_init", fingerprint, context.seed, context.pool.threads());
   const Pretrained random{inputs.pretrained.vit, nn::initial_params(inputs.pretrained.vit.layout(), context.seed),
                           inputs.pretrained.logit_scale};
   save_pretrained(folder / "random.safetensors", random);
@@ -33,7 +36,7 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
   const TaskVectorInputs of_random{random, inputs.sources, inputs.control, finetuned};
   results["random"] = task_arithmetic(context, of_random, grid_images, RunFolder(folder / "random"));
   results["pretrained"] = task_arithmetic(context, inputs, grid_images, RunFolder(folder / "pretrained"));
-  folder.finish(results);
+  folder.finish(manifest, results);
   return results;
 }
 

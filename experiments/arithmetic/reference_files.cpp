@@ -1,6 +1,7 @@
 #include "experiments/arithmetic/reference_files.hpp"
 
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,14 +29,15 @@ Json addition_entry(const std::vector<std::string>& tasks, const std::string& su
                     const Json& single) {
   Json entry;
   std::vector<double> absolute;
-  std::vector<double> normalised;
+  std::vector<double> of_single;
   for (const std::string& task : tasks) {
     absolute.push_back(added.at(task).get<double>());
-    normalised.push_back(ratio(absolute.back(), single.at(task).get<double>()));
+    of_single.push_back(single.at(task).get<double>());
     entry[task + suffix + ":top1"] = absolute.back();
-    entry[task + suffix + ":normalized_top1"] = normalised.back();
+    entry[task + suffix + ":normalized_top1"] =
+        or_null(normalised(std::span(absolute).last(1), std::span(of_single).last(1)));
   }
-  entry["avg_normalized_top1"] = mean(normalised);
+  entry["avg_normalized_top1"] = or_null(normalised(absolute, of_single));
   entry["avg_top1"] = mean(absolute);
   return entry;
 }

@@ -19,7 +19,17 @@ double average(const Json& map) {
   return mean(values);
 }
 
-double ratio(double accuracy, double reference) { return reference > 0.0 ? accuracy / reference : 0.0; }
+double ratio(double value, double reference) { return reference > 0.0 ? value / reference : 0.0; }
+
+std::optional<double> normalised(std::span<const double> accuracies, std::span<const double> single) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < single.size(); ++i) {
+    if (single[i] > 0.0) ratios.push_back(accuracies[i] / single[i]);
+  }
+  return ratios.empty() ? std::optional<double>() : mean(ratios);
+}
+
+Json or_null(const std::optional<double>& value) { return value.has_value() ? Json(*value) : Json(nullptr); }
 
 std::vector<double> alpha_grid(double step) {
   constexpr double kRounding = 1e-9;

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,8 +22,12 @@ inline constexpr std::array<const char*, 3> kModes{"standard", "posthoc", "linea
 double mean(std::span<const double> values);
 double average(const Json& map);  // of the numbers in an object
 
-// accuracy / reference; a single-task model that gets nothing right has no normalised accuracy, and counts 0.
-double ratio(double accuracy, double reference);
+double ratio(double value, double reference);  // value / reference; 0 if the reference is not above 0
+
+// Mean of accuracies[i] / single[i], those of single-task models, over the tasks where the latter is above 0: a model that
+// gets nothing right is no measure. None if there is no such task.
+std::optional<double> normalised(std::span<const double> accuracies, std::span<const double> single);
+Json or_null(const std::optional<double>& value);
 
 inline constexpr double kAlphaStep = 0.05;  // of the paper
 

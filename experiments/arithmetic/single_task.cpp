@@ -65,8 +65,9 @@ double nonlinear_advantage(double standard, double linearised, std::int64_t clas
 }
 
 Json single_task(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
-  return task_vector_stage("single_task", context, inputs, Json::object(), folder,
-                           [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
+  const std::vector<TaskSource> tasks_only = without_control(inputs);
+  return task_vector_stage("single_task", context, {inputs.pretrained, tasks_only, "none", inputs.finetuned},
+                           Json::object(), folder, [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
                              Json results = measure(context, inputs.pretrained, tasks);
                              write_reference_accuracies(folder / "reference", results);
                              return results;

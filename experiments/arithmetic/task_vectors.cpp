@@ -10,6 +10,15 @@
 #include "nn/checkpoint.hpp"
 
 namespace experiments {
+
+std::vector<TaskSource> without_control(const TaskVectorInputs& inputs) {
+  std::vector<TaskSource> tasks;
+  for (const TaskSource& source : inputs.sources) {
+    if (source.name != inputs.control) tasks.push_back(source);
+  }
+  return tasks;
+}
+
 std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
                                        const std::string& task) {
   return finetuned / mode / task;
@@ -35,19 +44,16 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
                    {"task_vectors", Json::object()}};
   std::vector<Vectors> vectors;
   for (const TaskSource& source : inputs.sources) {
-    fingerprint["content"][source.name] = source.content;
     if (source.name == inputs.control) continue;
     vectors.push_back(load_vectors(inputs, source.name));
     fingerprint["task_vectors"][source.name] = {nn::checksum(vectors.back().standard),
                                                 nn::checksum(vectors.back().linear)};
   }
-  if (const auto results = folder.finished(fingerprint); results.has_value()) {
-    std::string label = name;
-    std::ranges::replace(label, '_', ' ');
-    say(label + ": already done in " + folder.path().string());
-    return *results;
-  }
-  folder.begin(name, fingerprint, context.seed, context.pool.threads());
+  fingerprint["content"] = contents(inputs.sources);
+  std::string label = name;
+  std::ranges::replace(label, '_', ' ');
+  if (const auto results = folder.already_done(label, fingerprint)) return *results;
+  const Json manifest = folder.begin(name, fingerprint, context.seed, context.pool.threads());
   Recipe evaluation = context.recipe;
   evaluation.finetune.train_images = 1;  // nothing is trained any more
   Recipe of_control = evaluation;
@@ -69,7 +75,7 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
   const auto start = std::chrono::steady_clock::now();
   Json results = compute(tasks, control.has_value() ? &*control : nullptr);
   results["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  folder.finish(results);
+  folder.finish(manifest, results);
   return results;
 }
 

@@ -34,6 +34,8 @@ struct TaskVectorInputs {
   std::optional<std::int64_t> control_validation_images = std::nullopt;  // the recipe's if not given
 };
 
+std::vector<TaskSource> without_control(const TaskVectorInputs& inputs);
+
 // Where the fine-tuned weights of a task lie below `finetuned`: <mode>/<task>.
 std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
                                        const std::string& task);

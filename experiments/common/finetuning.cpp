@@ -25,13 +25,8 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
                          {"mode", to_string(mode)},     {"pretrained", identity},
                          {"finetune", to_json(recipe)}, {"arithmetic", arithmetic(context.recipe)}};
   const std::filesystem::path file = folder / "finetuned.safetensors";
-  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
-  if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
-    say(label + ": already done in " + folder.path().string());
-    std::filesystem::remove(checkpoint);  // killed after its last file was written
-    return *results;
-  }
-  folder.begin("finetune", fingerprint, context.seed, context.pool.threads(), file);
+  if (const auto results = folder.already_done(label, fingerprint, file)) return *results;
+  const Json manifest = folder.begin("finetune", fingerprint, context.seed, context.pool.threads(), file);
 
   const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
   const nn::Loss loss = [&head](const engine::Var& features, const engine::Tensor& labels) {
@@ -40,14 +35,6 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   const nn::TangentModel tangent_model(pretrained.vit.model(), pretrained.theta0);
   nn::ParamTree theta = pretrained.theta0;
   nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
-  const std::vector<TrainedGroup> groups{{"visual", &theta, &optimizer}};
-  TrainingProgress progress = load_training_state(checkpoint, fingerprint, groups);
-  std::vector<double>& losses = progress.losses;
-  if (!losses.empty()) say(label + ": going on after step " + std::to_string(losses.size()));
-  const auto seconds = [&, earlier = progress.seconds] {
-    return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
-
   const datasets::Loader loader(task.train,
                                 {.batch_size = recipe.batch, .seed = context.seed, .random_crop = recipe.random_crop});
   const std::int64_t warmup = std::llround(recipe.warmup_share * static_cast<double>(recipe.steps));
@@ -60,17 +47,13 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
     optimizer.step(theta, result.gradient, context.pool, nn::cosine_schedule(index, warmup, recipe.steps), clip.factor);
     return result.loss;
   };
-  run({.label = label,
-       .steps = recipe.steps,
-       .batch = recipe.batch,
-       .loader = loader,
-       .threads = context.pool.threads(),
-       .step = step,
-       .save =
-           [&](const std::vector<double>& so_far) {
-             save_training_state(checkpoint, fingerprint, groups, {so_far, seconds()});
-           }},
-      losses);
+  const auto [losses, seconds] = run({.label = label,
+                                      .steps = recipe.steps,
+                                      .batch = recipe.batch,
+                                      .loader = loader,
+                                      .threads = context.pool.threads(),
+                                      .step = step},
+                                     folder / kCheckpoint, fingerprint, {{"visual", &theta, &optimizer}}, start);
 
   save_finetuned(file, pretrained, task, mode, theta);
   const Json results{{"task", task.name},
@@ -80,9 +63,9 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
                      {"pretrained_norm", nn::norm(pretrained.theta0)},
                      {"checksum", nn::checksum(theta)},
                      {"losses", losses},
-                     {"seconds", seconds()}};
-  folder.finish(results);
-  std::filesystem::remove(checkpoint);
+                     {"seconds", seconds}};
+  folder.finish(manifest, results);
+  std::filesystem::remove(folder / kCheckpoint);
   return results;
 }
 
@@ -100,12 +83,16 @@ void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrai
 
 nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,
                                Mode mode) {
+  const std::string where = "[finetuned] " + file.string() + ": ";
+  if (!std::filesystem::exists(file)) {
+    throw std::runtime_error(where + "No such file; `finetune --task " + task + " --mode " +
+                             std::string(to_string(mode)) + "` makes one.");
+  }
   const nn::SafetensorsFile saved = nn::read_safetensors(file);
   nn::ParamTree theta = nn::get_params(saved.tensors, pretrained.vit.layout(), file, "visual.");
   const auto check = [&](const std::string& key, std::string_view needed, const std::string& complaint) {
     const auto found = saved.metadata.find(key);
-    if (found == saved.metadata.end() || found->second != needed)
-      throw std::runtime_error("[finetuned] " + file.string() + ": " + complaint);
+    if (found == saved.metadata.end() || found->second != needed) throw std::runtime_error(where + complaint);
   };
   check("pretrained", pretrained.identity(),
         "it was not fine-tuned from these pre-trained weights; its task vector has no meaning here.");

@@ -116,13 +116,8 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   const PretrainRecipe& recipe = context.recipe.pretrain;
   const Json fingerprint = fingerprint_of(context, sources);
   const std::filesystem::path file = folder / "pretrained.safetensors";
-  const std::filesystem::path checkpoint = folder / "checkpoint.safetensors";
-  if (const auto results = folder.finished(fingerprint); results.has_value() && std::filesystem::exists(file)) {
-    say("pretrain: already done in " + folder.path().string());
-    std::filesystem::remove(checkpoint);  // killed after its last file was written
-    return *results;
-  }
-  folder.begin("pretrain", fingerprint, context.seed, context.pool.threads(), file);
+  if (const auto results = folder.already_done("pretrain", fingerprint, file)) return *results;
+  const Json manifest = folder.begin("pretrain", fingerprint, context.seed, context.pool.threads(), file);
 
   const models::Vit vit(context.recipe.vit);
   const nn::Model model = vit.model();
@@ -134,13 +129,6 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   nn::ParamTree scale = nn::initial_params(shared_scale_layout, context.seed);
   nn::AdamW scale_optimizer(shared_scale_layout, {.lr = recipe.lr, .beta2 = recipe.beta2, .weight_decay = 0.0});
   const std::vector<TrainedGroup> groups{{"visual", &theta, &optimizer}, {"scale", &scale, &scale_optimizer}};
-
-  TrainingProgress progress = load_training_state(checkpoint, fingerprint, groups);
-  std::vector<double>& losses = progress.losses;
-  const auto seconds = [&, earlier = progress.seconds] {
-    return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
-  if (!losses.empty()) say("pretrain: going on after step " + std::to_string(losses.size()));
 
   const std::shared_ptr<const Corpus> corpus = make_corpus(context, sources);
   const Tensor texts = models::WordVectors(vit.features()).encode(corpus->texts());
@@ -162,17 +150,13 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
     *value = std::min(*value, static_cast<float>(kLargestLogitScale));
     return result.loss;
   };
-  run({.label = "pretrain",
-       .steps = recipe.steps,
-       .batch = recipe.batch,
-       .loader = loader,
-       .threads = context.pool.threads(),
-       .step = step,
-       .save =
-           [&](const std::vector<double>& so_far) {
-             save_training_state(checkpoint, fingerprint, groups, {so_far, seconds()});
-           }},
-      losses);
+  const auto [losses, seconds] = run({.label = "pretrain",
+                                      .steps = recipe.steps,
+                                      .batch = recipe.batch,
+                                      .loader = loader,
+                                      .threads = context.pool.threads(),
+                                      .step = step},
+                                     folder / kCheckpoint, fingerprint, groups, start);
 
   const Pretrained pretrained{vit, std::move(theta), scale[logit_scale].item()};
   save_pretrained(file, pretrained);
@@ -183,9 +167,9 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
                      {"captions", corpus->texts().size()},
                      {"checksum", nn::checksum(pretrained.theta0)},
                      {"losses", curve},
-                     {"seconds", seconds()}};
-  folder.finish(results);
-  std::filesystem::remove(checkpoint);
+                     {"seconds", seconds}};
+  folder.finish(manifest, results);
+  std::filesystem::remove(folder / kCheckpoint);
   return results;
 }
 
@@ -197,8 +181,10 @@ void save_pretrained(const std::filesystem::path& file, const Pretrained& pretra
 }
 
 Pretrained load_pretrained(const std::filesystem::path& file) {
-  nn::SafetensorsFile saved = nn::read_safetensors(file);
   const std::string where = "[pretrained] " + file.string() + ": ";
+  if (!std::filesystem::exists(file))
+    throw std::runtime_error(where + "No such file; `pretrain` makes one, and --pretrained says where it is.");
+  nn::SafetensorsFile saved = nn::read_safetensors(file);
   const auto config = saved.metadata.find("vit");
   const auto scale = saved.tensors.find("logit_scale");
   if (config == saved.metadata.end() || scale == saved.tensors.end() || scale->second.numel() != 1) {

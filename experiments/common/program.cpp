@@ -3,8 +3,12 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 #include "engine/autodiff/inspect.hpp"
 #include "engine/parallel/precision.hpp"
@@ -13,8 +17,65 @@
 #include "experiments/common/training_loop.hpp"
 
 namespace experiments {
+namespace {
 
-void add_common_options(CommandLine& line, CommonOptions& options) {
+// A number of the recipe: a function from a Recipe& to a reference.
+constexpr auto in = [](auto part, auto number) {
+  return [=](Recipe & recipe) -> auto& { return recipe.*part.*number; };
+};
+
+void add_recipe_options(CommandLine& line, CommonOptions& options) {
+  const std::string kRecipeGroup = "Recipe (default: the preset's)";
+  const auto add = [&](const std::string& name, auto number, const std::string& help) {
+    using T = std::remove_reference_t<decltype(number(std::declval<Recipe&>()))>;
+    const auto given = std::make_shared<std::optional<T>>();
+    options.changes.push_back([=](Recipe& recipe) { number(recipe) = given->value_or(number(recipe)); });
+    return line.option(name, *given, help).group(kRecipeGroup);
+  };
+  const auto count = [&](const std::string& name, auto number, const std::string& help) {
+    add(name, number, help).at_least_one();
+  };
+  const auto rate = [&](const std::string& name, auto number, const std::string& help) {
+    add(name, number, help).between(1e-12, 1e3, "a positive number");
+  };
+  constexpr auto pretrain = &Recipe::pretrain;
+  constexpr auto finetune = &Recipe::finetune;
+  constexpr auto vit = &Recipe::vit;
+  count("--pretrain-steps", in(pretrain, &PretrainRecipe::steps), "Steps of pre-training");
+  count("--images-per-domain", in(pretrain, &PretrainRecipe::images_per_domain),
+        "Web images of each task for pre-training");
+  rate("--pretrain-lr", in(pretrain, &PretrainRecipe::lr), "Learning rate of pre-training");
+  count("--finetune-steps", in(finetune, &FinetuneRecipe::steps), "Steps of fine-tuning");
+  rate("--finetune-lr", in(finetune, &FinetuneRecipe::lr), "Learning rate of fine-tuning, the same in both modes");
+  add("--weight-decay", in(finetune, &FinetuneRecipe::weight_decay), "Weight decay of fine-tuning")
+      .between(0.0, 1e3, "not negative");
+  const auto crop = std::make_shared<bool>(false);
+  line.flag("--random-crop", *crop,
+            "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
+      .group(kRecipeGroup);
+  options.changes.push_back([=](Recipe& recipe) { recipe.finetune.random_crop |= *crop; });
+  count("--train-images", in(finetune, &FinetuneRecipe::train_images), "Images of each task for fine-tuning");
+  count("--validation-images", in(finetune, &FinetuneRecipe::validation_images),
+        "Images of each task for choosing alpha");
+  count("--test-images", in(finetune, &FinetuneRecipe::test_images), "Images of each task for the reported accuracies");
+  count("--width", in(vit, &models::VitConfig::width), "Width of the vision transformer");
+  count("--depth", in(vit, &models::VitConfig::depth), "Its number of blocks");
+  count("--heads", in(vit, &models::VitConfig::heads), "Its attention heads");
+  count("--patch", in(vit, &models::VitConfig::patch), "Its patch size in pixels");
+  count(
+      "--shard-size", [](Recipe & recipe) -> auto& { return recipe.shard_size; },
+      "Images that one thread works on at a time; decides the last bits of the results");
+}
+
+}  // namespace
+
+std::filesystem::path default_out(const std::string& place) {
+  const std::filesystem::path runs = "runs";
+  return place.empty() ? runs : runs / place;
+}
+
+void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place) {
+  options.out = default_out(place);
   line.option("--seed", options.seed, "Decides every random number");
   line.option("--threads", options.threads,
               "Threads; 0 takes as many as this process may use. The results are the same for any number")
@@ -34,6 +95,7 @@ void add_common_options(CommandLine& line, CommonOptions& options) {
       .between(0.0, 1e9, "not negative");
   line.config_file("--config",
                    "Read options from a TOML file, such as: preset = \"smoke\"; the command line takes precedence");
+  add_recipe_options(line, options);
 }
 
 void add_precision_option(CommandLine& line) {
@@ -51,57 +113,9 @@ void add_precision_option(CommandLine& line) {
       .among({"f32", "bf16", "bf16-emulated"});
 }
 
-void add_recipe_options(CommandLine& line, RecipeOptions& options) {
-  const std::string kRecipeGroup = "Recipe (default: the preset's)";
-  const auto add = [&](const std::string& name, auto& value, const std::string& help) {
-    return line.option(name, value, help).group(kRecipeGroup);
-  };
-  const auto count = [&](const std::string& name, auto& value, const std::string& help) {
-    add(name, value, help).at_least_one();
-  };
-  const auto rate = [&](const std::string& name, auto& value, const std::string& help) {
-    add(name, value, help).between(1e-12, 1e3, "a positive number");
-  };
-  count("--pretrain-steps", options.pretrain_steps, "Steps of pre-training");
-  count("--images-per-domain", options.images_per_domain, "Web images of each task for pre-training");
-  rate("--pretrain-lr", options.pretrain_lr, "Learning rate of pre-training");
-  count("--finetune-steps", options.finetune_steps, "Steps of fine-tuning");
-  rate("--finetune-lr", options.finetune_lr, "Learning rate of fine-tuning, the same in both modes");
-  add("--weight-decay", options.weight_decay, "Weight decay of fine-tuning").between(0.0, 1e3, "not negative");
-  line.flag("--random-crop", options.random_crop,
-            "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
-      .group(kRecipeGroup);
-  count("--train-images", options.train_images, "Images of each task for fine-tuning");
-  count("--validation-images", options.validation_images, "Images of each task for choosing alpha");
-  count("--test-images", options.test_images, "Images of each task for the reported accuracies");
-  count("--width", options.width, "Width of the vision transformer");
-  count("--depth", options.depth, "Its number of blocks");
-  count("--heads", options.heads, "Its attention heads");
-  count("--patch", options.patch, "Its patch size in pixels");
-  count("--shard-size", options.shard_size,
-        "Images that one thread works on at a time; decides the last bits of the results");
-}
-
-Recipe chosen_recipe(const CommonOptions& common, const RecipeOptions& changes) {
-  Recipe recipe = preset(common.preset);
-  const auto set = [](auto& value, const auto& change) {
-    if (change.has_value()) value = *change;
-  };
-  set(recipe.pretrain.steps, changes.pretrain_steps);
-  set(recipe.pretrain.images_per_domain, changes.images_per_domain);
-  set(recipe.pretrain.lr, changes.pretrain_lr);
-  set(recipe.finetune.steps, changes.finetune_steps);
-  set(recipe.finetune.lr, changes.finetune_lr);
-  set(recipe.finetune.weight_decay, changes.weight_decay);
-  recipe.finetune.random_crop = recipe.finetune.random_crop || changes.random_crop;
-  set(recipe.finetune.train_images, changes.train_images);
-  set(recipe.finetune.validation_images, changes.validation_images);
-  set(recipe.finetune.test_images, changes.test_images);
-  set(recipe.vit.width, changes.width);
-  set(recipe.vit.depth, changes.depth);
-  set(recipe.vit.heads, changes.heads);
-  set(recipe.vit.patch, changes.patch);
-  set(recipe.shard_size, changes.shard_size);
+Recipe chosen_recipe(const CommonOptions& options) {
+  Recipe recipe = preset(options.preset);
+  for (const auto& change : options.changes) change(recipe);
   return recipe;
 }
 

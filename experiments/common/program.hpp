@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "experiments/common/command_line.hpp"
 #include "experiments/common/recipe.hpp"
@@ -15,25 +15,20 @@ namespace experiments {
 struct CommonOptions {
   std::uint64_t seed = 0;
   int threads = 0;  // 0: as many as this process may use
-  std::filesystem::path out = "runs";
+  std::filesystem::path out;
   std::filesystem::path data;  // folder of real data sets; empty: the built-in world only
   std::string preset = "quick";
+  std::vector<std::function<void(Recipe&)>> changes;  // of the preset's recipe, from the command line or --config
 };
 
-// Adds --seed --threads --out --data --preset --precision --check-finite --save-every --config.
-void add_common_options(CommandLine& line, CommonOptions& options);
+// Where a program writes and looks unless told otherwise: <runs>/<place>, as `reproduce` has it below its --out.
+std::filesystem::path default_out(const std::string& place);
+
+// Adds --seed --threads --out --data --preset --precision --check-finite --save-every --config, and one option for each
+// number of the recipe that can be changed. `place` is the default of --out.
+void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place);
 void add_precision_option(CommandLine& line);  // one of them
-
-// Changes to a preset's recipe from the command line or --config; unset ones leave it as it is.
-struct RecipeOptions {
-  std::optional<std::int64_t> pretrain_steps, images_per_domain, finetune_steps, train_images, validation_images,
-      test_images;
-  std::optional<std::int64_t> width, depth, heads, patch, shard_size;
-  std::optional<double> pretrain_lr, finetune_lr, weight_decay;
-  bool random_crop = false;
-};
-void add_recipe_options(CommandLine& line, RecipeOptions& options);
-Recipe chosen_recipe(const CommonOptions& common, const RecipeOptions& changes);
+Recipe chosen_recipe(const CommonOptions& options);
 
 int thread_count(const CommonOptions& options);
 

@@ -14,6 +14,7 @@
 
 #include "engine/tensor/atomic_file.hpp"
 #include "experiments/common/machine.hpp"
+#include "experiments/common/progress.hpp"
 
 namespace experiments {
 namespace {
@@ -80,7 +81,8 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
   if (lock_) remove_half_written(path_);
 }
 
-std::optional<Json> RunFolder::finished(const Json& fingerprint) const {
+std::optional<Json> RunFolder::finished(const Json& fingerprint, const std::filesystem::path& weights) const {
+  if (!weights.empty() && !std::filesystem::exists(weights)) return std::nullopt;
   if (!std::filesystem::exists(path_ / "manifest.json") || !std::filesystem::exists(path_ / "results.json"))
     return std::nullopt;
   try {
@@ -91,20 +93,32 @@ std::optional<Json> RunFolder::finished(const Json& fingerprint) const {
   }
 }
 
-void RunFolder::begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
-                      const std::filesystem::path& weights) const {
-  std::filesystem::remove(path_ / "results.json");
-  if (!weights.empty()) std::filesystem::remove(weights);
-  write_json(path_ / "manifest.json", {{"program", program},
-                                       {"version", kVersion},
-                                       {"seed", seed},
-                                       {"threads", threads},
-                                       {"processor", processor_name()},
-                                       {"system", system_name()},
-                                       {"started", now_utc()},
-                                       {"fingerprint", fingerprint}});
+std::optional<Json> RunFolder::already_done(const std::string& label, const Json& fingerprint,
+                                            const std::filesystem::path& weights) const {
+  std::optional<Json> results = finished(fingerprint, weights);
+  if (results.has_value()) {
+    say(label + ": already done in " + path_.string());
+    std::filesystem::remove(path_ / kCheckpoint);
+  }
+  return results;
 }
 
-void RunFolder::finish(const Json& results) const { write_json(path_ / "results.json", results); }
+Json RunFolder::begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
+                      const std::filesystem::path& weights) const {
+  Json manifest{
+      {"program", program},        {"version", kVersion},           {"command", command_line()}, {"seed", seed},
+      {"threads", threads},        {"processor", processor_name()}, {"system", system_name()},   {"started", now_utc()},
+      {"fingerprint", fingerprint}};
+  if (finished(fingerprint, weights).has_value()) return manifest;
+  std::filesystem::remove(path_ / "results.json");
+  if (!weights.empty()) std::filesystem::remove(weights);
+  write_json(path_ / "manifest.json", manifest);
+  return manifest;
+}
+
+void RunFolder::finish(const Json& manifest, const Json& results) const {
+  write_json(path_ / "manifest.json", manifest);
+  write_json(path_ / "results.json", results);
+}
 
 }  // namespace experiments

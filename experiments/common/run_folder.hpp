@@ -2,13 +2,15 @@
 // weights.
 //
 // A stage is done when its manifest carries the fingerprint of what is asked for now and its results are there; then it
-// is skipped. A run may be killed at any moment: whatever its files then are, the next run ends with the same results.
+// is skipped. A run may be killed at any moment: whatever its files then are, the next run ends with the same results,
+// and results that were there are lost only to other options.
 #pragma once
 
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "experiments/common/recipe.hpp"
 
@@ -23,17 +25,24 @@ class RunFolder {
   const std::filesystem::path& path() const noexcept { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
 
-  // The results of an earlier run with this fingerprint, if it came to its end.
-  std::optional<Json> finished(const Json& fingerprint) const;
-  // Removes the results and the weights file of another run, and notes what this one is about to compute.
-  void begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
-             const std::filesystem::path& weights = {}) const;
-  void finish(const Json& results) const;
+  // The results of an earlier run with this fingerprint, if it came to its end and its weights file is there.
+  std::optional<Json> finished(const Json& fingerprint, const std::filesystem::path& weights = {}) const;
+  // The same; says so, and removes the checkpoint of a run that was killed after it had written its last file.
+  std::optional<Json> already_done(const std::string& label, const Json& fingerprint,
+                                   const std::filesystem::path& weights = {}) const;
+  // Removes the results and the weights file of another run, and notes in manifest.json what this one is about to
+  // compute. Finished results with this fingerprint are those of this run; they stay, with their own manifest, until
+  // finish() replaces both. Returns the manifest for that.
+  [[nodiscard]] Json begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
+                           const std::filesystem::path& weights = {}) const;
+  void finish(const Json& manifest, const Json& results) const;
 
  private:
   std::filesystem::path path_;
   std::shared_ptr<const void> lock_;  // null where there are no locks
 };
+
+inline constexpr std::string_view kCheckpoint = "checkpoint.safetensors";  // of a stage that trains, until it is done
 
 Json read_json(const std::filesystem::path& path);  // throws std::runtime_error naming the file and the place
 void write_json(const std::filesystem::path& path, const Json& json);

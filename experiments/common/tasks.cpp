@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 #include <stdexcept>
@@ -292,6 +293,12 @@ std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::
     sources.push_back(find_source(name, data));
   }
   return sources;
+}
+
+Json contents(const std::vector<TaskSource>& sources) {
+  Json map = Json::object();
+  for (const TaskSource& source : sources) map[source.name] = source.content;
+  return map;
 }
 
 const datasets::RealSplits& real_splits(const TaskSource& source, std::int64_t image_size) {

@@ -37,6 +37,8 @@ std::vector<std::string> world_task_names();  // the eight, without the control
 std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::string& control,
                                      const std::filesystem::path& data);
 
+Json contents(const std::vector<TaskSource>& sources);  // of each by its name, for the fingerprint of a run
+
 using DatasetPtr = std::shared_ptr<const datasets::Dataset>;
 
 // datasets::load_real_splits of a real set, once for each size. Says so if that takes long.

@@ -18,7 +18,7 @@ struct TrainingLoop {
   const datasets::Loader& loader;
   int threads;  // that read images, beside those that train
   std::function<double(std::int64_t step, const datasets::Batch& batch)> step;  // makes one step and returns its loss
-  std::function<void(const std::vector<double>& losses)> save;  // a checkpoint after losses.size() steps
+  std::function<void(const std::vector<double>& losses)> save = nullptr;  // a checkpoint after losses.size() steps
 };
 
 // Runs from step losses.size() to the end, appending to `losses`. Saves now and then and when stopped; throws

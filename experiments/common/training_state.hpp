@@ -2,10 +2,12 @@
 // fingerprint.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <vector>
 
 #include "experiments/common/recipe.hpp"
+#include "experiments/common/training_loop.hpp"
 #include "nn/optim.hpp"
 #include "nn/params.hpp"
 
@@ -29,5 +31,10 @@ void save_training_state(const std::filesystem::path& file, const Json& fingerpr
 // nothing is changed and no step is done. Throws if the file is of this run but damaged.
 TrainingProgress load_training_state(const std::filesystem::path& file, const Json& fingerprint,
                                      const std::vector<TrainedGroup>& groups);
+
+// The whole of a training run whose last session began at `start`: from the checkpoint, if there is one of this run, to
+// the end. Saves into it as the loop asks; loop.save is not used.
+TrainingProgress run(const TrainingLoop& loop, const std::filesystem::path& checkpoint, const Json& fingerprint,
+                     const std::vector<TrainedGroup>& groups, std::chrono::steady_clock::time_point start);
 
 }  // namespace experiments

@@ -40,16 +40,9 @@ std::string finetuning_table(const Json& results) {
          decimals(results.at("pretrained_norm").get<double>(), 2) + "\n";
 }
 
-// Without the control.
-std::vector<TaskSource> tasks_of(const Chain& chain) {
-  std::vector<TaskSource> tasks;
-  for (const TaskSource& source : chain.inputs.sources) {
-    if (source.name != chain.inputs.control) tasks.push_back(source);
-  }
-  return tasks;
+std::string without_two_tasks(const Chain& chain) {
+  return without_control(chain.inputs).size() < 2 ? "it needs two tasks" : "";
 }
-
-std::string without_two_tasks(const Chain& chain) { return tasks_of(chain).size() < 2 ? "it needs two tasks" : ""; }
 
 std::vector<Experiment> all_experiments() {
   std::vector<Experiment> list;
@@ -100,7 +93,8 @@ std::vector<Experiment> all_experiments() {
                   .question = "How far do two task vectors disturb each other, over a grid of their coefficients?",
                   .run =
                       [](const Chain& chain, const RunFolder& folder) {
-                        return disentanglement(chain.context, chain.inputs, default_pairs(tasks_of(chain)),
+                        return disentanglement(chain.context, chain.inputs,
+                                               default_pairs(without_control(chain.inputs)),
                                                disentanglement_grid(chain.preset), folder);
                       },
                   .table = disentanglement_table,
@@ -122,7 +116,8 @@ std::vector<Experiment> all_experiments() {
                               "because of pre-training?",
                   .run =
                       [](const Chain& chain, const RunFolder& folder) {
-                        return ntk_localization(chain.context, chain.inputs, default_pairs(tasks_of(chain)),
+                        return ntk_localization(chain.context, chain.inputs,
+                                                default_pairs(without_control(chain.inputs)),
                                                 localization_settings(chain.preset), folder);
                       },
                   .table = ntk_localization_table,

@@ -1,6 +1,7 @@
 #include "experiments/report/figures.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -37,6 +38,9 @@ std::string name_cell(const std::string& name) {
   return "\"" + cell + "\"";
 }
 
+// Of the linetypes of the three modes, the outlines of their points.
+constexpr std::array<const char*, 3> kHollow{"6", "8", "4"};
+
 std::vector<std::string> task_names(const Json& results) { return results.at("tasks").get<std::vector<std::string>>(); }
 
 // "plot 'a' using ..., 'b' using ..."
@@ -58,19 +62,23 @@ std::vector<Figure> pretraining_figures(const Json& results) {
            .script = "set xlabel 'steps done (%)'\nset ylabel 'loss (nats)'\nunset key\n" +
                      plot({"'loss' using 1:2 with lines lt 2 dt 1"}),
            .files = {{"loss", data}},
-           .height = 300}};
+           .width = 520,
+           .height = 290}};
 }
 
 std::vector<Figure> single_task_figures(const Json& results) {
   std::string data;
+  double least = 1.0;
   for (const Json& point : results.at("points")) {
+    for (const char* mode : kModes) least = std::min(least, point.at(mode).get<double>());
     data += line({number(point.at("standard"), 100), number(point.at("posthoc"), 100), number(point.at("linear"), 100),
                   name_cell(point.at("task").get<std::string>())});
   }
-  const auto scatter = [](const std::string& column, const std::string& style) {
-    return plot({"[0:100] [0:100] x with lines lc rgb '#7f7f7f' lw 1 dt 3 notitle",
+  const std::string range = "[" + number(std::min(90.0, 10.0 * std::floor(10.0 * least))) + ":100]";
+  const auto scatter = [&](const std::string& column, const std::string& style) {
+    return plot({range + " " + range + " x with lines lc rgb '#7f7f7f' lw 1 dt 3 notitle",
                  "'points' using 1:" + column + " with points " + style + " ps 1.2 notitle",
-                 "'' using 1:" + column + ":4 with labels right offset -0.9,0 font ',10' notitle"});
+                 "'' using 1:" + column + ":4 with labels right offset -0.9,0 font ',11' notitle"});
   };
   return {{.caption =
                "Single-task test accuracy of the network fine-tuned in weight space (to the right) against its "
@@ -89,7 +97,7 @@ std::vector<Figure> addition_figures(const Json& results) {
   const std::vector<std::string> quantities{"absolute", "normalised"};
   Figure curves{.caption =
                     "The sum of all task vectors, scaled by alpha: average accuracy on validation images, absolute "
-                    "(left) and as a share of the single-task accuracy of the same mode (right). The larger mark "
+                    "(left) and as a share of the single-task accuracy of the same mode (right). The hollow mark "
                     "is the alpha that is chosen. At alpha = 0 all three are the pre-trained model.",
                 .script =
                     "set multiplot layout 1,2\nset xlabel 'alpha'\nset xrange [0:1]\nset yrange [0:*]\n"
@@ -106,15 +114,17 @@ std::vector<Figure> addition_figures(const Json& results) {
       std::string curve;
       std::string mark;
       for (std::size_t i = 0; i < alphas.size(); ++i) {
-        curve += line({number(alphas[i]), number(values[i], 100)});
-        if (alphas[i] == chosen) mark = line({number(alphas[i]), number(values[i], 100)});
+        curve += line({number(alphas[i]), number(values.at(i), 100)});
+        if (alphas[i] == chosen) mark = line({number(alphas[i]), number(values.at(i), 100)});
       }
       const std::string file = quantity + "_" + kModes[m];
       const std::string style = " lt " + std::to_string(m + 1);
       curves.files.emplace_back(file, curve);
       curves.files.emplace_back(file + "_chosen", mark);
       parts.push_back("'" + file + "' using 1:2 with lines" + style + " title " + quoted(kModes[m]));
-      parts.push_back("'" + file + "_chosen' using 1:2 with points" + style + " ps 1.6 notitle");
+      // Hollow, so that marks at one place do not hide each other.
+      parts.push_back("'" + file + "_chosen' using 1:2 with points" + style + " dt 1 pt " + kHollow[m] +
+                      " ps 1.7 notitle");
     }
     curves.script += "set ylabel '" + quantity + " accuracy (%)'\n" + plot(parts);
   }
@@ -124,14 +134,17 @@ std::vector<Figure> addition_figures(const Json& results) {
                    "measured, each with an alpha of its own.",
                .script =
                    "set multiplot layout 1,2\nset xlabel 'K (task vectors added)'\nset logscale x 2\n"
-                   "set offsets graph 0.06, graph 0.06, 0, 0\nset yrange [0:*]\nset key bottom left\n",
+                   "set yrange [0:*]\nset key bottom left\n",
                .files = {},
                .width = 860,
                .height = 400};
   std::string ticks;
-  for (const Json& family : results.at("subsets"))
-    ticks += (ticks.empty() ? "" : ",") + std::to_string(family.at("size").get<std::int64_t>());
-  sizes.script += "set xtics (" + ticks + ")\n";
+  std::int64_t largest = 1;
+  for (const Json& family : results.at("subsets")) {
+    largest = family.at("size").get<std::int64_t>();
+    ticks += (ticks.empty() ? "" : ",") + std::to_string(largest);
+  }
+  sizes.script += "set xtics (" + ticks + ")\nset xrange [1.6:" + number(1.25 * static_cast<double>(largest)) + "]\n";
   for (const std::string& quantity : quantities) {
     std::vector<std::string> parts;
     for (std::size_t m = 0; m < kModes.size(); ++m) {
@@ -179,7 +192,8 @@ std::vector<Figure> negation_figures(const Json& results) {
            .script = "set multiplot layout 2,1\nset style data histograms\nset style histogram clustered gap 1\n"
                      "set boxwidth 0.9\nset yrange [0:*]\nset xrange [-0.7:" +
                      number(static_cast<double>(results.at("tasks").size()) - 0.3) +
-                     "]\nset xtics rotate by -20\nset key outside top center horizontal\n"
+                     "]\nset xtics rotate by -20\nset lmargin at screen 0.09\nset rmargin at screen 0.98\n"
+                     "set key outside top center horizontal\n"
                      "set grid noxtics\nset ylabel 'target (%)'\n" +
                      bars("target") + "unset key\nset ylabel " +
                      quoted(control.at("task").get<std::string>() + " (%)") + "\n" + bars("control"),
@@ -192,35 +206,40 @@ std::vector<Figure> disentanglement_figures(const Json& results) {
   const auto alphas = results.at("alphas").get<std::vector<double>>();
   const auto box = results.at("search_box").get<std::vector<double>>();
   const std::size_t G = alphas.size();
-  const double half_cell = (alphas.back() - alphas.front()) / static_cast<double>(G - 1) / 2.0;
-  const std::string range = " [" + number(alphas.front() - half_cell) + ":" + number(alphas.back() + half_cell) + "]";
+  const double half_cell = (alphas.back() - alphas.at(0)) / static_cast<double>(G - 1) / 2.0;
+  const std::string range = " [" + number(alphas.at(0) - half_cell) + ":" + number(alphas.back() + half_cell) + "]";
   std::vector<Figure> figures;
   for (const Json& pair : results.at("pairs")) {
-    const auto first = pair.at("tasks")[0].get<std::string>();
-    const auto second = pair.at("tasks")[1].get<std::string>();
+    const auto first = pair.at("tasks").at(0).get<std::string>();
+    const auto second = pair.at("tasks").at(1).get<std::string>();
     Figure figure{.caption = "Disentanglement error of " + first + " and " + second +
                              ", as the mean over both of the share of predictions that change: standard, posthoc and "
                              "linear. White is 0: the vectors do not disturb each other. The box is where alpha is "
                              "searched.",
                   .script =
-                      "set multiplot layout 1,3\nset size square\nset border 15\nunset key\nunset grid\n"
-                      "set cbrange [0:1]\nset palette defined (0 '#ffffff', 0.25 '#c6dbef', 0.5 '#6baed6', "
+                      "set multiplot layout 1,3 margins screen 0.065, 0.885, 0.2, 0.83 spacing screen 0.075\n"
+                      "set size square\nset border 15\nunset key\nunset grid\n"
+                      "set palette maxcolors 20\nset cbrange [0:1]\nset cblabel 'share of predictions'\nunset "
+                      "colorbox\nset palette defined (0 "
+                      "'#ffffff', 0.25 '#c6dbef', 0.5 '#6baed6', "
                       "0.75 '#2171b5', 1 '#08306b')\n"
                       "set xlabel " +
                       quoted("alpha of " + first) + "\nset ylabel " + quoted("alpha of " + second) +
-                      "\nset object 1 rectangle from " + number(box[0]) + "," + number(box[0]) + " to " +
-                      number(box[1]) + "," + number(box[1]) +
+                      "\nset object 1 rectangle from " + number(box.at(0)) + "," + number(box.at(0)) + " to " +
+                      number(box.at(1)) + "," + number(box.at(1)) +
                       " front fillstyle empty border rgb '#d55e00' linewidth 2\n",
                   .files = {},
                   .width = 960,
                   .height = 340};
-    for (const char* mode : kModes) {
+    for (const std::string mode : kModes) {
       const Json& map = pair.at("modes").at(mode).at("xi_mean");
       std::string data;
       for (std::size_t i = 0; i < G; ++i) {
-        for (std::size_t j = 0; j < G; ++j) data += line({number(alphas[i]), number(alphas[j]), number(map[i][j])});
+        for (std::size_t j = 0; j < G; ++j)
+          data += line({number(alphas[i]), number(alphas[j]), number(map.at(i).at(j))});
       }
       figure.files.emplace_back(mode, data);
+      if (mode == kModes.back()) figure.script += "set colorbox user origin screen 0.9, 0.2 size screen 0.014, 0.63\n";
       figure.script += "set title " + quoted(mode) + "\n" +
                        plot({range + range + " " + quoted(mode) + " using 1:2:3 with image pixels"});
     }
@@ -241,7 +260,7 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
     std::vector<double> means;
     for (std::size_t i = 0; i < alphas.size() && !curves.empty(); ++i) {
       std::vector<double> values;
-      for (const std::vector<double>& curve : curves) values.push_back(curve[i]);
+      for (const std::vector<double>& curve : curves) values.push_back(curve.at(i));
       means.push_back(mean(values));
     }
     return means;
@@ -253,7 +272,8 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
                 .script =
                     "set multiplot layout 1,2\nset logscale xy\nset format y '%.0e'\nset xlabel 'alpha'\n"
                     "set ylabel 'error |f - f_lin|'\nset key bottom right\nset xrange [" +
-                    number(alphas.front() / 1.5) + ":" + number(alphas.back() * 1.5) + "]\n",
+                    number(alphas.at(0) / 1.5) + ":" + number(alphas.back() * 1.5) +
+                    "]\nset lmargin at screen 0.09\nset rmargin at screen 0.42\n",
                 .files = {},
                 .width = 960,
                 .height = 440};
@@ -275,7 +295,7 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
   if (parts.empty()) return {};
   if (start > 0.0) {
     // A little below the curves, so as not to hide them.
-    parts.push_back(number(start / 3.0) + " * (x / " + number(alphas.front()) +
+    parts.push_back(number(start / 3.0) + " * (x / " + number(alphas.at(0)) +
                     ")**2 with lines lc rgb '#7f7f7f' lw 1.5 dt 3 title 'slope 2'");
   }
   figure.script += plot(parts);
@@ -290,7 +310,10 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
     parts.push_back(add("group" + std::to_string(style), curve) + " lt " + std::to_string(style) + " title " +
                     quoted(group));
   }
-  if (!parts.empty()) figure.script += "set key outside right center\n" + plot(parts);
+  if (!parts.empty()) {
+    figure.script +=
+        "set key outside right center\nset lmargin at screen 0.53\nset rmargin at screen 0.83\n" + plot(parts);
+  }
   return {figure};
 }
 
@@ -339,7 +362,7 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       for (std::size_t j = 0; j < tasks.size(); ++j) {
         map += line({number(static_cast<double>(i)), number(static_cast<double>(j)),
-                     number(kernel.at("cosine").at("matrix")[i][j])});
+                     number(kernel.at("cosine").at("matrix").at(i).at(j))});
       }
     }
     const std::string range = " [-0.5:" + number(G - 0.5) + "]";
@@ -349,7 +372,7 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
     const auto curve = [&](const std::string& file, const Json& values, std::vector<std::string>& parts) {
       std::string data;
       for (std::size_t r = 0; r < values.size(); ++r) {
-        const double value = values[r].get<double>();
+        const double value = values.at(r).get<double>();
         data += line({number(static_cast<double>(r + 1)), value > 0.0 ? number(value) : "nan"});
       }
       curves.files.emplace_back(file + number_of_point, data);

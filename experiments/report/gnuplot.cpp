@@ -7,10 +7,14 @@
 
 #include <array>
 #include <cerrno>
+#include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -95,7 +99,9 @@ std::string preamble(const Figure& figure) {
          "set linetype 6 lc rgb '#56b4e9' lw 2 dt 4 pt 4 ps 0.7\n"
          "set linetype 7 lc rgb '#e69f00' lw 2 dt 5 pt 11 ps 0.8\n"
          "set linetype 8 lc rgb '#7f7f7f' lw 2 dt 3 pt 13 ps 0.8\n"
-         "set linetype cycle 8\n"
+         "set linetype 9 lc rgb '#000000' lw 2 dt 3 pt 12 ps 0.8\n"
+         "set linetype 10 lc rgb '#d55e00' lw 2 dt 5 pt 10 ps 0.8\n"
+         "set linetype cycle 10\n"
          "set border 3\n"
          "set tics nomirror out\n"
          "set grid lc rgb '#dddddd' lw 1 dt 1\n"
@@ -109,6 +115,50 @@ std::string with_prefix(std::string svg, const std::string& prefix) {
       svg.insert(at += mark.size(), prefix);
   }
   return svg;
+}
+
+// An upright rectangle of one colour, as gnuplot writes it: a polygon on a line of its own.
+struct Rectangle {
+  std::array<int, 3> colour{};
+  double left = 0.0, right = 0.0, begin = 0.0, end = 0.0;  // begin, end: along y, in the direction of drawing
+};
+
+std::optional<Rectangle> rectangle_of(const std::string& line) {
+  Rectangle r;
+  double begin = 0.0, end = 0.0, left = 0.0, right = 0.0;
+  const int read = std::sscanf(
+      line.c_str(), " <polygon fill = 'rgb(%d, %d, %d)' points = '%lf,%lf %lf,%lf %lf,%lf %lf,%lf", &r.colour[0],
+      &r.colour[1], &r.colour[2], &r.left, &r.begin, &r.right, &begin, &right, &r.end, &left, &end);
+  const bool upright = read == 11 && begin == r.begin && end == r.end && left == r.left && right == r.right;
+  return upright ? std::optional(r) : std::nullopt;
+}
+
+std::string path_of(const Rectangle& r) {
+  char text[128];
+  std::snprintf(text, sizeof(text), "<path fill='#%02x%02x%02x' d='M%.2f,%.2fH%.2fV%.2fH%.2fz'/>\n",
+                static_cast<unsigned>(r.colour[0]), static_cast<unsigned>(r.colour[1]),
+                static_cast<unsigned>(r.colour[2]), r.left, r.begin, r.right, r.end, r.left);
+  return text;
+}
+
+// With neighbours of one colour as one rectangle: a map is hundreds of them, and so is the scale beside it.
+std::string with_merged_rectangles(const std::string& svg) {
+  constexpr double kOverlap = 0.02;
+  std::string result;
+  std::optional<Rectangle> last;
+  std::istringstream lines(svg);
+  for (std::string line; std::getline(lines, line);) {
+    const std::optional<Rectangle> next = rectangle_of(line);
+    if (last && next && next->colour == last->colour && next->left == last->left && next->right == last->right &&
+        std::abs(next->begin - last->end) < kOverlap) {
+      last->end = next->end;
+      continue;
+    }
+    if (last) result += path_of(*last);
+    last = next;
+    if (!next) result += line + "\n";
+  }
+  return result + (last ? path_of(*last) : "");
 }
 
 std::string first_lines(const std::string& text) {
@@ -151,7 +201,9 @@ std::string Gnuplot::draw(const Figure& figure, const std::string& prefix) const
   const std::size_t end = svg.rfind("</svg>");
   if (status != 0 || begin == std::string::npos || end == std::string::npos)
     throw std::runtime_error("[gnuplot] failed: " + first_lines(read(folder.path() / kMessages)));
-  return with_prefix(svg.substr(begin, end + 6 - begin), prefix);
+  std::string drawing = with_merged_rectangles(with_prefix(svg.substr(begin, end + 6 - begin), prefix));
+  drawing.pop_back();  // the end of the last line
+  return drawing;
 }
 
 }  // namespace experiments

@@ -19,6 +19,9 @@ struct Figure {
 // marks, single quotes apostrophes.
 std::string quoted(const std::string& text);
 
+inline constexpr const char* kNoGnuplot =
+    "The figures need gnuplot, which was not found; on Debian it is in the package gnuplot-nox.";
+
 class Gnuplot {
  public:
   Gnuplot();  // looks for the program

@@ -1,11 +1,16 @@
 #include "experiments/report/report.hpp"
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/tensor/atomic_file.hpp"
+#include "experiments/common/machine.hpp"
 #include "experiments/common/progress.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "experiments/report/catalogue.hpp"
@@ -21,38 +26,46 @@ constexpr std::string_view kHead = R"(<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Task arithmetic in the tangent space</title>
 <style>
-:root { color-scheme: light; }
-body { margin: 0 auto; padding: 1rem; max-width: 62rem; background: #fff; color: #111;
+:root { color-scheme: light dark; --page: #fff; --ink: #111; --faint: #444; --line: #ccc; --panel: #f6f6f6;
+  --link: #0057ae; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #16181c; --ink: #e8e8e8; --faint: #b4b4b4; --line: #444; --panel: #22252b; --link: #8ab8ff; }
+}
+body { margin: 0 auto; padding: 1rem; max-width: 62rem; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif; }
-h1, h2 { line-height: 1.2; }
-h2 { margin-top: 3rem; border-top: 1px solid #ccc; padding-top: 1rem; }
+h1, h2, h3 { line-height: 1.2; }
+h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
 nav a { display: inline-block; margin-right: 1rem; }
-a { color: #0057ae; }
-pre { overflow-x: auto; padding: .6rem; background: #f6f6f6; font: .8rem/1.35 ui-monospace, monospace; }
+a { color: var(--link); }
+pre { overflow-x: auto; padding: .6rem; background: var(--panel); font: .8rem/1.35 ui-monospace, monospace; }
 table { border-collapse: collapse; }
-th, td { padding: .15rem 1rem .15rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th, td { padding: .15rem 1rem .15rem 0; text-align: left; vertical-align: top; }
+td { overflow-wrap: anywhere; }
 td.number { text-align: right; }
 figure { margin: 1.5rem 0; }
-figure > div { overflow-x: auto; }
-figure svg { display: block; width: 100%; min-width: 36rem; height: auto; }
-figcaption, .note { color: #444; font-size: .9rem; }
+figure > div { overflow-x: auto; max-width: calc(1.1 * var(--width)); background: #fff; }
+figure svg { display: block; width: 100%; min-width: calc(.85 * var(--width)); height: auto; }
+figcaption, .note { color: var(--faint); font-size: .9rem; }
 .note { border-left: .25rem solid #d55e00; padding-left: .6rem; }
+@media print { pre { white-space: pre-wrap; } figure, table { break-inside: avoid; } figure svg { min-width: 0; } }
 </style>
 </head>
 <body>
 )";
 
-// gnuplot, or why there are no figures.
+// gnuplot, or why there are no figures; and what became of them.
 struct Drawing {
   std::optional<Gnuplot> gnuplot;
   std::string missing;
+  std::map<std::string, std::string> files = {};  // name and content of those that were drawn
+  int failed = 0;
 };
 
 Drawing find_gnuplot() {
   try {
     Gnuplot gnuplot;
     if (gnuplot.is_there()) return {gnuplot, {}};
-    return {std::nullopt, "The figures need gnuplot, which was not found; on Debian it is in the package gnuplot-nox."};
+    return {std::nullopt, kNoGnuplot};
   } catch (const std::exception& error) {
     return {std::nullopt, "There are no figures: " + std::string(error.what())};
   }
@@ -60,88 +73,156 @@ Drawing find_gnuplot() {
 
 std::string note(const std::string& text) { return "<p class=\"note\">" + escaped(text) + "</p>\n"; }
 
-std::string figure_html(const Figure& figure, const std::string& prefix, const Gnuplot& gnuplot) {
+std::string figure_html(const Figure& figure, const std::string& name, Drawing& drawing) {
   try {
-    return "<figure><div>\n" + gnuplot.draw(figure, prefix) + "\n</div><figcaption>" + escaped(figure.caption) +
-           "</figcaption></figure>\n";
+    const std::string svg = drawing.gnuplot->draw(figure, name + "_");
+    drawing.files[name + ".svg"] = svg + "\n";
+    return "<figure style=\"--width: " + std::to_string(figure.width) + "px\"><div>\n" + svg + "\n</div><figcaption>" +
+           escaped(figure.caption) + "</figcaption></figure>\n";
   } catch (const std::exception& error) {
+    ++drawing.failed;
     say("report: a figure is left out: " + std::string(error.what()));
     return note("A figure is missing here. " + std::string(error.what()));
   }
 }
 
-std::string section(const Experiment& experiment, const Json& results, const Drawing& drawing) {
+// In place of those that an earlier run left, which may have had other experiments or pairs of tasks.
+void write_figures(const std::filesystem::path& folder, const std::map<std::string, std::string>& files) {
+  const RunFolder figures(folder);
+  std::vector<std::filesystem::path> others;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".svg" && !files.contains(entry.path().filename().string()))
+      others.push_back(entry.path());
+  }
+  for (const std::filesystem::path& file : others) std::filesystem::remove(file);
+  for (const auto& [name, content] : files) engine::write_text_file(figures / name, content);
+}
+
+std::string section(const Experiment& experiment, const Json& results, Drawing& drawing) {
   std::string html = "<section id=\"" + escaped(experiment.name) + "\">\n<h2>" + escaped(experiment.title) +
                      "</h2>\n<p>" + escaped(experiment.question) + "</p>\n<pre>" + escaped(experiment.table(results)) +
                      "</pre>\n";
   if (experiment.figures && drawing.gnuplot.has_value()) {
     int count = 0;
     for (const Figure& figure : experiment.figures(results))
-      html += figure_html(figure, experiment.name + "_" + std::to_string(++count) + "_", *drawing.gnuplot);
+      html += figure_html(figure, experiment.name + "_" + std::to_string(++count), drawing);
   }
   return html + "</section>\n";
 }
 
-std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string row(const std::string& name, const std::string& kind, const std::string& value) {
+  return "<tr><th scope=\"row\">" + escaped(name) + "</th><td" + kind + ">" + escaped(value) + "</td></tr>\n";
+}
+
+// "width 64, depth 2"
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_structured()) return value.dump();
+  std::string text;
+  for (const auto& [key, part] : value.items())
+    text += (text.empty() ? "" : ", ") + (value.is_object() ? key + " " : "") + text_of(part);
+  return text;
+}
 
 std::string run_table(const Json& manifest) {
+  Json values = manifest;
+  values.erase("command");
+  values.erase("fingerprint");
+  values.update(manifest.at("fingerprint"));
   std::string rows;
-  const auto row = [&](const std::string& name, const Json& value) {
-    rows += "<tr><th scope=\"row\">" + escaped(name) + "</th><td>" + escaped(text_of(value)) + "</td></tr>\n";
-  };
-  for (const auto& [key, value] : manifest.items()) {
-    if (key != "fingerprint") row(key, value);
-  }
-  for (const auto& [key, value] : manifest.at("fingerprint").items()) {
-    if (key != "command") row(key, value);
-  }
+  for (const auto& [key, value] : values.items()) rows += row(key, "", text_of(value));
   return "<table>\n" + rows + "</table>\n";
 }
 
 std::string time_table(const Json& seconds) {
   std::string rows;
   double total = 0.0;
-  const auto row = [&](const std::string& name, double time) {
-    rows += "<tr><th scope=\"row\">" + escaped(name) + "</th><td class=\"number\">" + escaped(duration(time)) +
-            "</td></tr>\n";
-  };
   for (const auto& [stage, time] : seconds.items()) {
-    row(stage, time.get<double>());
+    rows += row(stage, " class=\"number\"", duration(time.get<double>()));
     total += time.get<double>();
   }
-  row("together", total);
-  return "<table>\n" + rows + "</table>\n";
+  return "<table>\n" + rows + row("together", " class=\"number\"", duration(total)) + "</table>\n";
 }
 
-}  // namespace
+// What to type for this page, and for parts of it.
+std::string commands(const Json& manifest, const std::filesystem::path& folder) {
+  const auto line = [](const std::string& command, const std::string& does) {
+    return "<p>" + escaped(does) + "</p>\n<pre>" + escaped(command) + "</pre>\n";
+  };
+  const std::string command = manifest.value("command", "");
+  const std::string program = command.substr(0, command.find(' '));
+  const std::string bin = program.starts_with('\'') ? "" : program.substr(0, program.rfind('/') + 1);
+  std::string html;
+  if (!command.empty()) {
+    html += line(command, "The results were made by");
+    if (manifest.at("program") == "reproduce" && command.find("--experiments") == std::string::npos)
+      html +=
+          line(command + " --experiments task_addition", "One experiment and what it needs; what is done is skipped:");
+  }
+  return html +
+         line(bin + "figures " + quoted_for_shell(folder.string()),
+              "The figures, as files in " + (folder / "figures").string() + ", and this page, from the results:");
+}
 
-void write_report(const std::filesystem::path& folder) {
-  const Json results = read_json(folder / "results.json");
-  const Json manifest = read_json(folder / "manifest.json");
-  const Drawing drawing = find_gnuplot();
+// The results of `reproduce`; of an experiment's own program, in the form that they would have in those.
+Json gathered(const Json& manifest, Json results) {
+  if (!results.at("seconds").is_number()) return results;
+  const auto program = manifest.at("program").get<std::string>();
+  const std::vector<std::string> names = experiment_names();
+  if (program == "finetune" || std::ranges::find(names, program) == names.end())
+    throw std::invalid_argument("they are of `" + program + "`, which has no figures");
+  Json whole{{"seconds", {{program, results.at("seconds")}}}};
+  results.erase("seconds");
+  whole[program] = std::move(results);
+  return whole;
+}
+
+std::string page(const Json& results, const Json& manifest, const std::filesystem::path& folder, Drawing& drawing) {
   std::string html(kHead);
-  html +=
-      "<h1>Task arithmetic in the tangent space</h1>\n<p>What <code>reproduce</code> measured of the experiments of "
-      "Ortiz-Jimenez, Favero and Frossard, NeurIPS 2023 (arXiv 2305.12827), at a small scale. The page "
-      "<code>docs/NAME.md</code> of each experiment says how to read its numbers.</p>\n";
+  html += "<h1>Task arithmetic in the tangent space</h1>\n<p>What <code>" +
+          escaped(manifest.at("program").get<std::string>()) +
+          "</code> measured of the experiments of Ortiz-Jimenez, Favero and Frossard, NeurIPS 2023 (arXiv 2305.12827), "
+          "at a "
+          "small scale. The page <code>docs/NAME.md</code> of each experiment says how to read its numbers.</p>\n";
   if (!drawing.missing.empty()) {
     say("report: " + drawing.missing);
     html += note(drawing.missing);
   }
-  std::string contents;
+  std::string names;
   std::string sections;
   for (const Experiment& experiment : catalogue()) {
     if (!results.contains(experiment.name)) continue;
-    contents += "<a href=\"#" + escaped(experiment.name) + "\">" + escaped(experiment.title) + "</a>\n";
+    names += "<a href=\"#" + escaped(experiment.name) + "\">" + escaped(experiment.title) + "</a>\n";
     sections += section(experiment, results.at(experiment.name), drawing);
   }
-  html += "<nav>\n" + contents + "<a href=\"#run\">This run</a>\n</nav>\n" + sections +
-          "<section id=\"run\">\n<h2>This run</h2>\n";
-  if (const Json& options = manifest.at("fingerprint"); options.contains("command"))
-    html += "<pre>" + escaped(options.at("command").get<std::string>()) + "</pre>\n";
-  html +=
-      run_table(manifest) + "<h3>Time</h3>\n" + time_table(results.at("seconds")) + "</section>\n</body>\n</html>\n";
+  return html + "<nav>\n" + names + "<a href=\"#run\">This run</a>\n</nav>\n" + sections +
+         "<section id=\"run\">\n<h2>This run</h2>\n" + commands(manifest, folder) + "<h3>Manifest</h3>\n" +
+         run_table(manifest) + "<h3>Time</h3>\n" + time_table(results.at("seconds")) + "</section>\n</body>\n</html>\n";
+}
+
+}  // namespace
+
+Drawn write_report(const std::filesystem::path& folder) {
+  const Json results = read_json(folder / "results.json");
+  const Json manifest = read_json(folder / "manifest.json");
+  Drawing drawing = find_gnuplot();
+  std::string html;
+  const auto refuse = [&](const std::exception& error) {
+    throw std::runtime_error(
+        "[report] " + (folder / "results.json").string() +
+        " and manifest.json beside it are not what `reproduce` or one of its experiments leaves: " + error.what() +
+        ".");
+  };
+  try {
+    html = page(gathered(manifest, results), manifest, folder, drawing);
+  } catch (const Json::exception& error) {
+    refuse(error);
+  } catch (const std::logic_error& error) {
+    refuse(error);
+  }
+  if (drawing.gnuplot.has_value()) write_figures(folder / "figures", drawing.files);
   engine::write_text_file(folder / "report.html", html);
+  return {static_cast<int>(drawing.files.size()), drawing.failed};
 }
 
 }  // namespace experiments

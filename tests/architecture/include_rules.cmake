@@ -45,6 +45,15 @@ foreach(file IN LISTS all)
   endif()
 endforeach()
 
+# One reader of gzip files for all; what else zlib unpacks lies within files.
+foreach(file IN LISTS all)
+  file(STRINGS ${file} lines REGEX "#include <zlib.h>")
+  file(RELATIVE_PATH name ${ROOT} ${file})
+  if(lines AND NOT name MATCHES "^(engine/tensor/byte_source|datasets/(decode|mat_file)).cpp$")
+    string(APPEND wrong "\n  ${name}: gzip files are read through engine/tensor/byte_source.hpp")
+  endif()
+endforeach()
+
 if(wrong)
   message(FATAL_ERROR "Includes that break the layers:${wrong}")
 endif()

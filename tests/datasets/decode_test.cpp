@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/image.hpp"
+#include "engine/tensor/byte_source.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -57,9 +57,10 @@ std::string packed(const std::string& plain) {
   return bytes.substr(0, size);
 }
 
-std::string png(const std::uint32_t width, const std::uint32_t height, const std::string& data) {
-  const std::string header = big_endian(width) + big_endian(height) + std::string("\x08\x02\0\0\0", 5);
-  return "\x89PNG\r\n\x1A\n" + chunk("IHDR", header) + chunk("IDAT", packed(data)) + chunk("IEND", "");
+std::string png(const std::uint32_t width, const std::uint32_t height, const std::string& data, const char colour = 2,
+                const std::string& chunks = "") {
+  const std::string header = big_endian(width) + big_endian(height) + std::string{8, colour, 0, 0, 0};
+  return "\x89PNG\r\n\x1A\n" + chunk("IHDR", header) + chunks + chunk("IDAT", packed(data)) + chunk("IEND", "");
 }
 
 }  // namespace
@@ -87,6 +88,19 @@ BOOST_AUTO_TEST_CASE(every_kind_gives_the_pixels_of_pillow) {
     }
   }
   BOOST_CHECK_EQUAL(kinds, 41);
+}
+
+BOOST_AUTO_TEST_CASE(colour_that_a_palette_lacks_is_black) {  // with Pillow 13, too
+  const TemporaryDirectory directory;
+  const auto file = directory.file("x.png", png(3, 1, std::string("\0\1\5\xC8", 4), 3, chunk("PLTE", "abcdef")));
+  BOOST_CHECK(read_picture(file).rgb == (std::vector<std::uint8_t>{'d', 'e', 'f', 0, 0, 0, 0, 0, 0}));
+
+  const auto number = [](const char low) { return std::string{low, 0, 0, 0}; };
+  const std::string bmp = "BM" + number(66) + number(0) + number(62) + number(40) + number(3) + number(1) +
+                          std::string("\1\0\x8\0", 4) + number(0) + number(4) + number(0) + number(0) + number(2) +
+                          number(0) + std::string("abc\0def\0\1\5\xC8\0", 12);
+  BOOST_CHECK(read_picture(directory.file("x.bmp", bmp)).rgb ==
+              (std::vector<std::uint8_t>{'f', 'e', 'd', 0, 0, 0, 0, 0, 0}));
 }
 
 BOOST_AUTO_TEST_CASE(written_png_is_read_back) {
@@ -192,6 +206,10 @@ BOOST_AUTO_TEST_CASE(what_is_no_picture_is_named) {
   std::string sixteen = bytes_of_file(kPictures / "rgb.bmp");
   sixteen[28] = 16;
   check_refused(sixteen, "is a BMP of 16 bits a pixel");
+  std::string os2 = bytes_of_file(kPictures / "palette.bmp");
+  os2[14] = 12;  // bytes of the oldest header
+  os2[24] = 8;   // bits a pixel in it
+  check_refused(os2, "is a BMP of OS/2 with a palette");
 }
 
 BOOST_AUTO_TEST_CASE(file_that_changes_while_read_is_refused) {
@@ -199,14 +217,14 @@ BOOST_AUTO_TEST_CASE(file_that_changes_while_read_is_refused) {
   const std::string large(300'000, 'x');  // more than is read ahead
   for (const std::size_t new_size : {200'000u, 400'000u}) {
     const std::filesystem::path file = directory.file("large", large);
-    datasets::ByteSource source(file, "decode");
+    engine::ByteSource source(file, "decode");
     std::filesystem::resize_file(file, new_size);
     tests::check_error([&] { source.read_all(1 << 20); }, "[decode] " + file.string() + ": ", "changed its size");
   }
   const std::filesystem::path file = directory.file("large", large);
-  BOOST_CHECK_EQUAL(datasets::ByteSource(file, "decode").read_all(300'000).size(), 300'000u);
-  tests::check_error([&] { datasets::ByteSource(file, "decode").read_all(299'999); },
-                     "[decode] " + file.string() + ": ", "more than the limit of 299999 bytes");
+  BOOST_CHECK_EQUAL(engine::ByteSource(file, "decode").read_all(300'000).size(), 300'000u);
+  tests::check_error([&] { engine::ByteSource(file, "decode").read_all(299'999); }, "[decode] " + file.string() + ": ",
+                     "more than the limit of 299999 bytes");
 }
 
 BOOST_AUTO_TEST_CASE(really_damaged_files_are_refused) {

@@ -11,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "datasets/byte_source.hpp"
 #include "datasets/cifar.hpp"
 #include "datasets/class_folders.hpp"
 #include "datasets/decode.hpp"
@@ -21,6 +20,7 @@
 #include "datasets/list_files.hpp"
 #include "datasets/mat_file.hpp"
 #include "datasets/stanford_cars.hpp"
+#include "engine/tensor/byte_source.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/mat_bytes.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -66,6 +66,29 @@ std::string jpeg(const char* const name, const int extent) {
   }
   return bytes;
 }
+
+std::string segment(const char marker, const std::string& data) {
+  const std::size_t length = data.size() + 2;
+  return std::string{'\xFF', marker, static_cast<char>(length >> 8), static_cast<char>(length & 0xFF)} + data;
+}
+
+// Segments of a grey JPEG of 8 x `height`: its extents, a table, and a scan up to the end of the picture.
+std::string frame(const char marker, const char height) {
+  return segment(marker, std::string{'\x8', 0, height, 0, '\x8', 1, 1, '\x11', 0});
+}
+std::string quantization_table(const char value) { return segment('\xDB', '\0' + std::string(64, value)); }
+std::string huffman_table(const char which, const std::string& counts, const std::string& values) {
+  return segment('\xC4', which + counts + std::string(16 - counts.size(), '\0') + values);
+}
+std::string scan(const char tables, const std::string& last, const std::string& data) {
+  return segment('\xDA', std::string{1, 1, tables} + last) + data + "\xFF\xD9";
+}
+
+const std::string kStart = "\xFF\xD8";
+const std::string kZero(1, '\0');
+const std::string kOne(1, '\1');               // of the tables: one code, of one bit
+const std::string kSequential("\0\x3F\0", 3);  // of the scans: all coefficients
+const std::string kOnlyDc("\0\0\0", 3);
 
 // Shrinks and restores the file again and again while `read` is called; it may succeed or name the file.
 void check_while_size_changes(const Path& file, const std::string& where, const std::function<void()>& read) {
@@ -125,13 +148,65 @@ BOOST_AUTO_TEST_CASE(picture_of_more_pixels_than_its_bytes_can_hold_is_refused) 
   check_picture_refused(bmp, "cut short");
 }
 
-BOOST_AUTO_TEST_CASE(huffman_table_of_over_256_codes_is_refused) {  // stb 2.27 would write behind its own
+BOOST_AUTO_TEST_CASE(huffman_table_of_over_255_codes_is_refused) {  // stb 2.27 would write behind its own
   for (const char* const name : {"ycc420.jpg", "progressive.jpg"}) {
     std::string bytes = bytes_of_file(kGolden / "pictures" / name);
     const std::size_t table = bytes.find("\xFF\xC4") + 4;
     bytes.replace(table + 1, 16, std::string(16, '\xFF'));
     check_picture_refused(bytes, "the Huffman table at byte " + std::to_string(table) + " has 4080 codes");
     check_picture_refused(bytes.substr(0, table + 4), "has 765 codes");  // and zeros behind the end of the file
+  }
+  // stb takes the last of 256 for a code of over nine bits.
+  const std::string many =
+      huffman_table(0, std::string(7, '\0') + "\xFF\1", std::string(256, '\0')) + huffman_table(16, kOne, kZero);
+  check_picture_refused(
+      kStart + quantization_table(1) + frame('\xC0', 8) + many + scan(0, kSequential, std::string("\xFF\0\0\0", 4)),
+      "has 256 codes instead of 255 at most");
+}
+
+BOOST_AUTO_TEST_CASE(jpeg_that_lacks_a_table_is_refused) {  // stb 2.27 would take whatever its memory holds
+  const std::string quantization = quantization_table(1);
+  const std::string dc = huffman_table(0, kOne, kZero);
+  const std::string ac = huffman_table(16, kOne, kZero);
+  const auto check = [](const std::string& segments, const std::string& fragment) {
+    check_picture_refused(kStart + segments, fragment + ", which nothing before it defines; it is damaged");
+  };
+  const std::string sequential = scan(0, kSequential, kZero);
+  check(frame('\xC0', 8) + dc + ac + sequential, "the scan at byte 59 needs quantization table 0");
+  check(quantization + frame('\xC0', 8) + ac + sequential, "needs DC Huffman table 0");
+  check(quantization + frame('\xC0', 8) + dc + sequential, "needs AC Huffman table 0");
+  check(quantization + dc + ac + frame('\xC0', 8) + scan('\x23', kSequential, "x"), "needs DC Huffman table 2");
+  check(quantization + dc + ac + frame('\xC0', 8) + scan('\x03', kSequential, "x"), "needs AC Huffman table 3");
+  check(quantization + dc + frame('\xC2', 8) + scan(0, std::string("\1\x3F\0", 3), "x"), "needs AC Huffman table 0");
+  check(quantization + ac + frame('\xC2', 8) + scan(0, kOnlyDc, "x"), "needs DC Huffman table 0");
+  const TemporaryDirectory directory;
+  for (const std::string& whole : {quantization + dc + ac + frame('\xC0', 8) + sequential,
+                                   quantization + dc + frame('\xC2', 8) + scan(0, kOnlyDc, "x")}) {
+    BOOST_CHECK_EQUAL(datasets::read_picture(directory.file("picture", kStart + whole)).height, 8);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_no_scan_of_a_jpeg_fills_is_grey) {  // and not what the memory held before
+  const std::string three("\x8\0\x8\0\x8\3\1\x11\0\2\x11\0\3\x11\0", 15);
+  const std::string bytes =
+      kStart + quantization_table(1) + huffman_table(0, kOne, kZero) + segment('\xC2', three) + scan(0, kOnlyDc, "x");
+  const TemporaryDirectory directory;
+  const datasets::Picture picture = datasets::read_picture(directory.file("picture", bytes));
+  BOOST_CHECK(picture.rgb == std::vector<std::uint8_t>(8 * 8 * 3, 128));
+}
+
+// The difference of every block is the largest of 15 bits: what they add up to times 65535, or 2^13, does not fit.
+BOOST_AUTO_TEST_CASE(jpeg_whose_numbers_overflow_is_a_picture) {
+  const std::string quantization = segment('\xDB', '\x10' + std::string(128, '\xFF'));
+  const std::string dc = huffman_table(0, kOne, "\x0F");
+  std::string blocks;
+  for (int i = 0; i < 16; ++i) blocks += std::string("\x7F\xFF\0", 3);  // 0, then 15 ones
+  const std::string two_with_ac("\x7F\xFF\0\x3F\xFF\0\x80", 7);         // 0, 15 ones, 0; and again
+  const TemporaryDirectory directory;
+  for (const std::string& bytes :
+       {quantization + dc + huffman_table(16, kOne, kZero) + frame('\xC0', 16) + scan(0, kSequential, two_with_ac),
+        quantization + dc + frame('\xC2', 127) + scan(0, std::string("\0\0\x0D", 3), blocks)}) {
+    BOOST_CHECK_EQUAL(datasets::read_picture(directory.file("picture", kStart + bytes)).width, 8);
   }
 }
 
@@ -146,7 +221,7 @@ BOOST_AUTO_TEST_CASE(jpeg_of_very_many_scans_is_refused) {
 BOOST_AUTO_TEST_CASE(unpacking_takes_no_more_memory_than_a_file_can_hold) {
   const TemporaryDirectory directory;
   const std::string gzip("\x1F\x8B\x08\0\0\0\0\0\0\3\x4B\4\0\x43\xBE\xB7\xE8\1\0\0\0", 21);  // "a"
-  datasets::ByteSource source(directory.file("a.gz", gzip), "test");
+  engine::ByteSource source(directory.file("a.gz", gzip), "test");
   const std::vector<std::uint8_t> bytes = source.read_all(100);
   BOOST_CHECK_EQUAL(bytes.size(), 1u);
   BOOST_CHECK_LE(bytes.capacity(), 21u * 1032 + 1);

@@ -70,6 +70,8 @@ std::vector<OpCase> every_op() {
        },
        true},
       {"cast", {2, 3}, [](const Var& x) { return cast(x, DType::f32); }},
+      {"take_rows", {2, 3}, [](const Var& x) { return take_rows(x, kLabels); }},
+      {"put_rows", {2, 3}, [](const Var& x) { return put_rows(x, kLabels, 2); }},
       {"patchify", {1, 1, 2, 2}, [](const Var& x) { return patchify(x, 2); }, true},
       {"sum", {2, 3}, [](const Var& x) { return sum(x, {0}); }},
       {"mean", {2, 3}, [](const Var& x) { return mean(x, {0}); }},
@@ -197,6 +199,12 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
     concat(Vars{t({2, 3}), t({2, 4})}, 0);
   });
   says("[broadcast_to] [2, 3] does not broadcast to [3, 3].", [&] { broadcast_to(t({2, 3}), {3, 3}); });
+  says("[take_rows] needs a table [N, C]; got [2, 3, 4].", [&] { take_rows(t({2, 3, 4}), kLabels); });
+  says("[take_rows] the table has rows 0 .. 0; number 1 is 1.", [&] { take_rows(t({1, 3}), kLabels); });
+  says("[put_rows] the table has rows 0 .. 0; number 1 is 1.", [&] { put_rows(t({2, 3}), kLabels, 1); });
+  says("[put_rows] needs [..., C] with a row for each of the numbers [2]; got [3, 2].", [&] {
+    put_rows(t({3, 2}), kLabels, 2);
+  });
   says("[patchify] needs [B, C, H, W] with H and W multiples of the patch, 2; got [1, 3, 5, 4].", [&] {
     patchify(t({1, 3, 5, 4}), 2);
   });

@@ -87,6 +87,9 @@ BOOST_AUTO_TEST_CASE(shape_ops_obey_their_rules) {
               {random_tensor({}, random)});
   check_rules("cast", [](VarSpan v) { return Vars{cast(cast(v[0], DType::f64), DType::f64)}; }, {x});
   check_rules("patchify", [](VarSpan v) { return Vars{patchify(v[0], 2)}; }, {random_tensor({2, 3, 4, 6}, random)});
+  const Tensor rows = Tensor::from<std::int64_t>({4, 0, 0, 2, 1, 4}, {2, 3});
+  check_rules("take_rows", [&](VarSpan v) { return Vars{take_rows(v[0], rows)}; }, {random_tensor({5, 4}, random)});
+  check_rules("put_rows", [&](VarSpan v) { return Vars{put_rows(v[0], rows, 5)}; }, {x.reshape({2, 3, 4})});
   for (int axis = 0; axis < 3; ++axis) {
     const std::vector<Tensor> parts{x, random_tensor(x.shape().with(axis, 1), random),
                                     random_tensor(x.shape().with(axis, 5), random)};
@@ -101,6 +104,14 @@ BOOST_AUTO_TEST_CASE(patchify_lays_out_channels_slowest) {
   const Tensor patches = patchify(Tensor::from<double>(pixels, {1, 2, 2, 4}), 2).tensor();
   check_close(patches, Tensor::from<double>({0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15}, {1, 2, 8}), 0.0,
               "patchify");
+}
+
+BOOST_AUTO_TEST_CASE(rows_are_taken_by_number_and_added_up_where_they_belong) {
+  const Tensor table = Tensor::from<double>({1, 2, 3, 4, 5, 6}, {3, 2});
+  const Tensor rows = Tensor::from<std::int64_t>({2, 0, 2}, {3});
+  check_close(take_rows(table, rows).tensor(), Tensor::from<double>({5, 6, 1, 2, 5, 6}, {3, 2}), 0.0, "take_rows");
+  check_close(put_rows(table, rows, 4).tensor(), Tensor::from<double>({3, 4, 0, 0, 6, 8, 0, 0}, {4, 2}), 0.0,
+              "put_rows");
 }
 
 BOOST_AUTO_TEST_CASE(reductions_obey_their_rules) {
@@ -213,7 +224,22 @@ BOOST_AUTO_TEST_CASE(attention_obeys_its_rules) {
     check_rules("attention", [heads = heads](VarSpan v) { return Vars{attention(v[0], heads)}; },
                 {random_tensor({B, T, 3 * heads * d}, random)},
                 {.reference = [heads = heads](const std::vector<Tensor>& x) { return naive_attention(x[0], heads); }});
+    check_rules(
+        "causal attention", [heads = heads](VarSpan v) { return Vars{attention(v[0], heads, Mask::causal)}; },
+        {random_tensor({B, T, 3 * heads * d}, random)},
+        {.reference = [heads = heads](const std::vector<Tensor>& x) { return naive_attention(x[0], heads, true); }});
   }
+}
+
+BOOST_AUTO_TEST_CASE(causal_attention_hides_the_future_to_the_bit) {
+  Random random(12);
+  const Tensor now = random_tensor({1, 3, 12}, random, 1.0, DType::f32);
+  const Tensor later = random_tensor({1, 4, 12}, random, 1e4, DType::f32);
+  const Tensor seen = attention(now, 2, Mask::causal).tensor();
+  const Tensor both = attention(concat(Vars{now, later}, 1), 2, Mask::causal).tensor();
+  check_close(both.slice(1, 0, 3), seen, 1e-6, "the first tokens");
+  // The first token sees itself alone: its output is its own v.
+  tests::check_same_bits(both.slice(1, 0, 1).contiguous(), now.slice(1, 0, 1).slice(2, 8, 12).contiguous(), "token 0");
 }
 
 BOOST_AUTO_TEST_CASE(cross_entropy_obeys_its_rules) {

@@ -29,7 +29,9 @@ Tensor rounded(const Tensor& x) {
   for (std::int64_t i = 0; i < dense.numel(); ++i) {
     values.push_back(std::bit_cast<float>(std::uint32_t{halves[i]} << 16));
   }
-  return Tensor::from<double>(values, x.shape());
+  const Tensor result = Tensor::from<double>(values, x.shape());
+  tests::check_same_bits(backend::values_in_bf16(x).to(DType::f64), result, "the rounded values as f32");
+  return result;
 }
 
 float bf16(float x) { return static_cast<float>(rounded(Tensor::full({1, 1}, x)).item()); }

@@ -530,10 +530,12 @@ BOOST_AUTO_TEST_CASE(attention_cases) {
   check_cases("attention", [](Random& random) -> Case {
     const std::int64_t heads = 1 + random.index(3);
     const Shape shape = shape_of(random, 3, 3, kMostElements / heads);  // [B, T, d]
-    return {[=](VarSpan x) { return Vars{attention(x[0], heads)}; },
+    const Mask mask = random.index(2) == 0 ? Mask::none : Mask::causal;
+    const bool causal = mask == Mask::causal;
+    return {[=](VarSpan x) { return Vars{attention(x[0], heads, mask)}; },
             {normal({shape[0], shape[1], 3 * heads * shape[2]}, random)},
-            {.reference = [=](const std::vector<Tensor>& x) { return naive_attention(x[0], heads); }},
-            "heads " + std::to_string(heads)};
+            {.reference = [=](const std::vector<Tensor>& x) { return naive_attention(x[0], heads, causal); }},
+            "heads " + std::to_string(heads) + (causal ? ", causal" : "")};
   });
 }
 

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "experiments/arithmetic/addition.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/subsets.hpp"
 #include "experiments/common/run_folder.hpp"
@@ -358,6 +359,19 @@ BOOST_AUTO_TEST_CASE(spread_is_mean_and_sample_deviation) {
   BOOST_CHECK_CLOSE_FRACTION(experiments::spread(values).mean, 3.0, 1e-12);
   BOOST_CHECK_CLOSE_FRACTION(experiments::spread(values).deviation, std::sqrt(14.0 / 3.0), 1e-12);
   BOOST_CHECK_EQUAL(experiments::spread(std::vector<double>{5.0}).deviation, 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_task_that_its_own_model_gets_wrong_is_left_out_of_normalised) {
+  const std::vector<double> added{0.3, 0.1, 0.2};
+  BOOST_CHECK_CLOSE_FRACTION(*experiments::normalised(added, std::vector{0.6, 0.0, 0.8}), (0.5 + 0.25) / 2, 1e-12);
+  BOOST_CHECK(!experiments::normalised(added, std::vector{0.0, 0.0, 0.0}).has_value());
+  Json results = read_json(finished_run() + "/results.json").at("task_addition");
+  Json& posthoc = results.at("addition").at("posthoc");
+  posthoc["left_out"] = {"digits", "signs"};
+  posthoc["normalised"] = nullptr;
+  const std::string table = experiments::addition_table(results);
+  BOOST_CHECK_MESSAGE(table.find("gets no test image right: digits (posthoc), signs (posthoc)\n") != std::string::npos,
+                      table);
 }
 
 BOOST_AUTO_TEST_CASE(subsets_are_different_and_balanced) {

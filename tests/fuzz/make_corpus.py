@@ -54,6 +54,24 @@ def entry(dtype, shape, begin, end):
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
+merges = "#version: 0.2\na b\nab c</w>\nc d</w>\n"
+plain = [chr(x) for x in range(33, 256) if x < 127 or x > 160 and x != 173]
+plain += [chr(256 + x) for x in range(256 - len(plain))]
+ids = {x: i for i, x in enumerate([*plain, *(x + "</w>" for x in plain), "ab", "abc</w>", "cd</w>", "<|startoftext|>", "<|endoftext|>"])}
+write("vocabulary", "merges", merges)
+write("vocabulary", "merges.gz", gzip.compress(merges.encode(), mtime=0))
+write("vocabulary", "twice", merges.replace("c d", "a b"))
+write("vocabulary", "younger", "#version: 0.2\nab c</w>\na b\nc d</w>\n")
+write("vocabulary", "symbols", json.dumps(ids))
+write("vocabulary", "escaped", json.dumps(ids, ensure_ascii=False))
+write("vocabulary", "beyond", json.dumps({**ids, "ab": 517}))
+write("vocabulary", "twice_a", '{"a": 1, "a": 2}')
+write("tokenizer", "references", "&eacute;&amp;amp; &#x80; &NTILDE; &notit; &#99999999999; <b> &lt;")
+write("tokenizer", "letters", "The \u03a3\u0391\u03a3 \u0130 a\u0301\u0323 \uff21 \ufb01 \u1112\u1161\u11ab \U0001f600's 3rd don\u2019t")
+write("tokenizer", "reread", "caf\u00c3\u00a9 l\u0092art \x1b[31mred\x1b[0m \r\n")
+write("tokenizer", "special", "<|startoftext|><|\u017ftartoftext|>'\u017f <|endoftext|>")
+write("tokenizer", "broken", b"caf\xe9 \xed\xa0\x80 \xf4\x90\x80\x80")
+
 images = struct.pack(">IIII", 2051, 3, 2, 3) + bytes(range(18))
 labels = struct.pack(">II", 2049, 3) + bytes([2, 0, 1])
 for name, data in {"images": images, "labels": labels}.items():
@@ -107,15 +125,45 @@ empty_class = matrix(4, [1, 9], "", element(16, b"00001.jpg")) + matrix(4, [1, 1
 write("stanford_cars", "empty_class",
       mat(matrix(2, [1, 1], "annotations", element(5, struct.pack("<i", 8)), element(1, fields), empty_class)))
 
-jpeg = bytearray((CORPUS.parent.parent / "golden/pictures/ycc420.jpg").read_bytes())
-table = jpeg.index(b"\xff\xc4") + 5
-jpeg[table:table + 16] = b"\xff" * 16
-write("picture", "many_codes.jpg", bytes(jpeg))
+
+
+def segment(marker, data):
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+def jpeg(*segments, data, frame=0xC0, height=8, tables=0, last=b"\0\x3f\0"):
+    """A grey picture, 8 wide: the segments, then extents, the head of a scan, what it scans, and the end."""
+    extents = struct.pack(">BHH", 8, height, 8) + b"\1\1\x11\0"
+    return b"\xff\xd8" + b"".join(segments) + segment(frame, extents) + segment(0xDA, bytes([1, 1, tables]) + last) + data + b"\xff\xd9"
+
+
+def codes(which, counts, values):
+    return segment(0xC4, bytes([which, *counts]).ljust(17, b"\0") + values)
+
+
+ones = segment(0xDB, bytes([0] + [1] * 64))
+largest = segment(0xDB, b"\x10" + b"\xff" * 128)
+dc, ac, dc15 = codes(0, [1], b"\0"), codes(0x10, [1], b"\0"), codes(0, [1], b"\x0f")
+write("picture", "plain.jpg", jpeg(ones, dc, ac, data=b"\0" * 8))
+write("picture", "no_tables.jpg", jpeg(ones, data=b"\x5a\xa5" * 16))
+write("picture", "no_ac_table.jpg", jpeg(ones, dc, data=b"\x35\xa5" * 16, tables=3))
+write("picture", "no_quantization.jpg", jpeg(dc, ac, data=b"\0" * 8))
+write("picture", "256_codes.jpg", jpeg(ones, codes(0, [0] * 7 + [255, 1], bytes(256)), ac, data=b"\xff\0\0\0" * 4))
+write("picture", "overflow.jpg", jpeg(largest, dc15, ac, data=b"\x7f\xff\0\x3f\xff\0\x80", height=16))
+write("picture", "overflow_progressive.jpg", jpeg(dc15, ones, data=b"\x7f\xff\0" * 16, frame=0xC2, height=127, last=b"\0\0\x0d"))
+
+damaged = bytearray((CORPUS.parent.parent / "golden/pictures/ycc420.jpg").read_bytes())
+table = damaged.index(b"\xff\xc4") + 5
+damaged[table:table + 16] = b"\xff" * 16
+write("picture", "many_codes.jpg", bytes(damaged))
 write("picture", "huge.png", png(60000, 60000, 8, 2, b"x"))
 write("picture", "largest.png", png(10000, 10000, 16, 6, b"x"))
 write("picture", "interlaced.png", png(3, 3, 8, 0, b"".join(b"\0" + b"abc"[:n] for n in (1, 1, 2, 2, 1, 3)), interlace=1))
 write("picture", "filters.png", png(4, 5, 8, 2, b"".join(bytes([f]) + bytes(range(12 * f, 12 * f + 12)) for f in range(5))))
 write("picture", "palette.png", png(8, 2, 1, 3, b"\0\x5a\0\xa5", chunk(b"PLTE", bytes(range(6))) + chunk(b"tRNS", b"\x80")))
+write("picture", "few_colours.png", png(3, 1, 8, 3, b"\0\1\5\xc8", chunk(b"PLTE", b"abcdef")))
+write("picture", "few_colours.bmp", b"BM" + struct.pack("<IHHI", 66, 0, 0, 62) + struct.pack("<IiiHHIIiiII", 40, 3, 1, 1, 8, 0, 4, 0, 0, 2, 0)
+      + b"abc\0def\0\1\5\xc8\0")
 write("picture", "grey.pgm", b"P5 # comment\n3 2 100\nabcdef")
 write("picture", "deep.ppm", b"P6 1 1 65535\nabcdef")
 write("picture", "rows.bmp", b"BM" + struct.pack("<IHHI", 66, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 2, -1, 1, 24, 0, 12, 0, 0, 0, 0)

@@ -204,7 +204,9 @@ BOOST_AUTO_TEST_CASE(trouble_with_any_one_file_loses_nothing_that_was_finished) 
   const std::map<std::string, std::string> expected = contents(out);
   fs::remove_all(out);
   std::vector<std::string> files{"pretrain/checkpoint.safetensors", "finetune/linear/signs/checkpoint.safetensors"};
-  for (const auto& [file, text] : expected) files.push_back(file);
+  for (const auto& [file, text] : expected) {
+    if (!file.ends_with(".svg") || file.ends_with("/pretrain_1.svg")) files.push_back(file);  // one figure for all
+  }
   for (const std::string kind : {"full", "kill"}) {
     for (const std::string& file : files) {
       const std::string when = kind + ", " + file;

@@ -127,7 +127,7 @@ Tensor naive_linear_add(const std::vector<Tensor>& x) {
   return Tensor::from<double>(values, x[3].shape());
 }
 
-Tensor naive_attention(const Tensor& qkv, std::int64_t heads) {
+Tensor naive_attention(const Tensor& qkv, std::int64_t heads, bool causal) {
   const std::int64_t B = qkv.shape()[0];
   const std::int64_t T = qkv.shape()[1];
   const std::int64_t C = qkv.shape()[2] / 3;
@@ -142,13 +142,14 @@ Tensor naive_attention(const Tensor& qkv, std::int64_t heads) {
       for (std::int64_t i = 0; i < T; ++i) {
         std::vector<double> p;
         double total = 0.0;
-        for (std::int64_t j = 0; j < T; ++j) {
+        const std::int64_t seen = causal ? i + 1 : T;
+        for (std::int64_t j = 0; j < seen; ++j) {
           double score = 0.0;
           for (std::int64_t c = h * d; c < (h + 1) * d; ++c) score += at(b, i, 0, c) * at(b, j, 1, c);
           p.push_back(std::exp(score / std::sqrt(static_cast<double>(d))));
           total += p.back();
         }
-        for (std::int64_t j = 0; j < T; ++j) {
+        for (std::int64_t j = 0; j < seen; ++j) {
           for (std::int64_t c = h * d; c < (h + 1) * d; ++c) {
             out[static_cast<std::size_t>((b * T + i) * C + c)] +=
                 p[static_cast<std::size_t>(j)] / total * at(b, j, 2, c);

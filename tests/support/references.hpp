@@ -24,7 +24,7 @@ engine::Tensor naive_layer_norm(const std::vector<engine::Tensor>& x);  // x, ga
 engine::Tensor naive_matmul(const std::vector<engine::Tensor>& x);
 engine::Tensor naive_linear(const std::vector<engine::Tensor>& x, const std::function<double(double)>& g);
 engine::Tensor naive_linear_add(const std::vector<engine::Tensor>& x);  // x, W, b and what is added to
-engine::Tensor naive_attention(const engine::Tensor& qkv, std::int64_t heads);
+engine::Tensor naive_attention(const engine::Tensor& qkv, std::int64_t heads, bool causal = false);
 engine::Tensor naive_cross_entropy(const engine::Tensor& logits, const engine::Tensor& targets);
 engine::Tensor naive_sum(const engine::Tensor& x, const engine::Axes& axes);  // axes not negative
 

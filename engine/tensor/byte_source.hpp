@@ -14,7 +14,7 @@
 
 struct z_stream_s;
 
-namespace datasets {
+namespace engine {
 
 class ByteSource {
  public:
@@ -46,4 +46,4 @@ class ByteSource {
   std::uint64_t bytes_read_ = 0;
 };
 
-}  // namespace datasets
+}  // namespace engine

@@ -1,5 +1,5 @@
 // zlib's inflate rather than its gzread: gzread passes silently over what follows the last gzip member.
-#include "datasets/byte_source.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 #include <zlib.h>
 
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-namespace datasets {
+namespace engine {
 namespace {
 
 constexpr std::size_t kBufferBytes = 1 << 16;
@@ -124,4 +124,4 @@ void ByteSource::fail(const std::string_view problem) const {
   throw std::runtime_error("[" + where_ + "] " + file_.string() + ": " + std::string(problem));
 }
 
-}  // namespace datasets
+}  // namespace engine

@@ -1,0 +1,26 @@
+#include "models/clip_convert.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace models {
+
+void convert_checkpoint(const std::filesystem::path& from, ClipLayout to, const std::filesystem::path& folder,
+                        std::optional<engine::Activation> activation) {
+  const ClipConfig config = check_clip(from, activation);
+  const CheckpointFiles files = open_checkpoint(from);
+  const std::map<std::string, ClipTensor> tensors = clip_tensors(files);
+  std::vector<ClipSpec> specs;
+  for (const auto& [name, tensor] : tensors)
+    specs.push_back({name, tensor.shape(), tensor.type() == "F64" ? "F32" : tensor.type()});
+  std::filesystem::create_directories(folder);
+  const std::string name = to == ClipLayout::open_clip ? "open_clip_model.safetensors" : "model.safetensors";
+  write_clip_config(folder / clip_config_name(to), to, config);
+  write_clip_tensors(folder / name, to, specs, {{"format", "pt"}},
+                     [&](const std::string& tensor, std::int64_t begin, std::span<float> out) {
+                       tensors.at(tensor).read(begin, out);
+                     });
+}
+
+}  // namespace models

@@ -1,0 +1,141 @@
+#include "models/task_vector_files.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+#include "models/clip_files.hpp"
+
+namespace models {
+namespace {
+
+constexpr std::int64_t kBlock = 1 << 16;  // elements
+
+struct Operand {
+  explicit Operand(const std::filesystem::path& path) : files(open_checkpoint(path)), tensors(clip_tensors(files)) {}
+  CheckpointFiles files;
+  std::map<std::string, ClipTensor> tensors;
+};
+
+// Throws unless every tensor of `part` is in `whole`, in the same shape.
+void demand_within(const Operand& part, const Operand& whole) {
+  std::string lines;
+  for (const auto& [name, tensor] : part.tensors) {
+    const auto found = whole.tensors.find(name);
+    if (found == whole.tensors.end()) {
+      lines += "\n  '" + name + "' " + to_string(tensor.shape()) + " is not there";
+    } else if (found->second.shape() != tensor.shape()) {
+      lines += "\n  '" + name + "' is " + to_string(tensor.shape()) + " here and " + to_string(found->second.shape()) +
+               " there";
+    }
+  }
+  if (!lines.empty()) {
+    throw std::runtime_error("[task_vector] " + part.files.path.string() + ": does not fit " +
+                             whole.files.path.string() + ":" + lines);
+  }
+}
+
+// Writes Σ factor · operand in the layout of `like`, tensor by tensor of it, every operand counting where it has the tensor.
+struct Term {
+  double factor;
+  const Operand* operand;
+};
+void write_sum(const Operand& like, std::span<const Term> terms,
+               const std::function<std::string(const ClipTensor&)>& type, const std::filesystem::path& out) {
+  std::vector<ClipSpec> specs;
+  for (const auto& [name, tensor] : like.tensors) specs.push_back({name, tensor.shape(), type(tensor)});
+  std::vector<float> values;
+  std::vector<double> sum;
+  const auto range = [&](const std::string& name, std::int64_t begin, std::span<float> result) {
+    sum.assign(result.size(), 0.0);
+    values.resize(result.size());
+    for (const Term& term : terms) {
+      const auto found = term.operand->tensors.find(name);
+      if (found == term.operand->tensors.end()) continue;
+      found->second.read(begin, values);
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += term.factor * static_cast<double>(values[i]);
+      if (begin + static_cast<std::int64_t>(result.size()) == found->second.shape().numel()) found->second.release();
+    }
+    std::ranges::transform(sum, result.begin(), [](double value) { return static_cast<float>(value); });
+  };
+  write_clip_tensors(out, like.files.layout, specs, {{"format", "pt"}}, range);
+}
+
+std::string own_type(const ClipTensor& tensor) { return tensor.type() == "F64" ? "F32" : tensor.type(); }
+
+}  // namespace
+
+void subtract_checkpoints(const std::filesystem::path& theta, const std::filesystem::path& theta0,
+                          const std::filesystem::path& out) {
+  const Operand tuned(theta);
+  const Operand base(theta0);
+  demand_within(tuned, base);
+  const std::vector<Term> terms{{1.0, &tuned}, {-1.0, &base}};
+  write_sum(
+      tuned, terms, [](const ClipTensor&) { return "F32"; }, out);
+}
+
+void add_task_vectors(const std::filesystem::path& theta0, std::span<const std::filesystem::path> taus, double alpha,
+                      const std::filesystem::path& out) {
+  const Operand base(theta0);
+  std::vector<Operand> added;
+  for (const std::filesystem::path& tau : taus) added.emplace_back(tau);
+  std::vector<Term> terms{{1.0, &base}};
+  for (const Operand& tau : added) {
+    demand_within(tau, base);
+    terms.push_back({alpha, &tau});
+  }
+  write_sum(base, terms, own_type, out);
+}
+
+void scale_task_vector(const std::filesystem::path& tau, double alpha, const std::filesystem::path& out) {
+  const Operand vector(tau);
+  write_sum(vector, std::vector<Term>{{alpha, &vector}}, own_type, out);
+}
+
+std::vector<double> inner_products(std::span<const std::filesystem::path> taus) {
+  std::vector<Operand> vectors;
+  std::map<std::string, engine::Shape> shapes;
+  for (const std::filesystem::path& tau : taus) {
+    for (const auto& [name, tensor] : vectors.emplace_back(tau).tensors) {
+      const auto [known, is_new] = shapes.emplace(name, tensor.shape());
+      if (!is_new && known->second != tensor.shape()) {
+        throw std::runtime_error("[task_vector] " + vectors.back().files.path.string() + ": '" + name + "' is " +
+                                 to_string(tensor.shape()) + " here and " + to_string(known->second) +
+                                 " in another of the files.");
+      }
+    }
+  }
+  const std::size_t n = vectors.size();
+  std::vector<double> products(n * n, 0.0);
+  std::vector<std::vector<float>> block(n);
+  for (const auto& [name, shape] : shapes) {
+    for (std::int64_t begin = 0; begin < shape.numel(); begin += kBlock) {
+      const std::size_t count = static_cast<std::size_t>(std::min(kBlock, shape.numel() - begin));
+      for (std::size_t i = 0; i < n; ++i) {
+        block[i].assign(count, 0.0F);  // of one that lacks the tensor
+        const auto found = vectors[i].tensors.find(name);
+        if (found == vectors[i].tensors.end()) continue;
+        found->second.read(begin, block[i]);
+        if (begin + kBlock >= shape.numel()) found->second.release();
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t j = 0; j <= i; ++j) {
+          double sum = 0.0;
+          for (std::size_t k = 0; k < count; ++k)
+            sum += static_cast<double>(block[i][k]) * static_cast<double>(block[j][k]);
+          products[i * n + j] += sum;
+        }
+      }
+    }
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < i; ++j) products[j * n + i] = products[i * n + j];
+  }
+  return products;
+}
+
+}  // namespace models

@@ -1,0 +1,158 @@
+// figures: what a run found drawn again, and what it says of folders and results that are not as they should be.
+#include "experiments/report/figures.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "engine/tensor/random.hpp"
+#include "experiments/common/run_folder.hpp"
+#include "experiments/report/catalogue.hpp"
+#include "tests/experiments/finished_run.hpp"
+#include "tests/experiments/process.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+using experiments::Json;
+using experiments::read_json;
+using experiments::write_json;
+using tests::check_says;
+using tests::finished_run;
+using tests::ProcessResult;
+using tests::run_process;
+using tests::TemporaryDirectory;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string text_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// What `figures` needs of the finished run, and the page that `reproduce` wrote.
+void copy_results(const fs::path& folder) {
+  fs::create_directories(folder);
+  for (const std::string file : {"results.json", "manifest.json", "report.html"})
+    fs::copy_file(fs::path(finished_run()) / file, folder / file);
+}
+
+ProcessResult figures_of(const fs::path& folder, const std::string& environment = {}) {
+  return run_process(environment + " {bin}/figures " + folder.string());
+}
+
+// Every value below `json`, itself included; of an array only the first and the last.
+void collect(Json& json, std::vector<Json*>& all) {
+  all.push_back(&json);
+  if (json.is_array() && !json.empty()) {
+    collect(json.front(), all);
+    if (json.size() > 1) collect(json.back(), all);
+  }
+  if (!json.is_object()) return;
+  for (auto& [key, value] : json.items()) collect(value, all);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(figures)
+
+BOOST_AUTO_TEST_CASE(results_alone_are_drawn_as_reproduce_drew_them) {
+  const TemporaryDirectory temporary;
+  const fs::path folder = temporary.path() / "a run";
+  copy_results(folder);
+  fs::remove(folder / "report.html");
+  fs::create_directories(folder / "figures");
+  std::ofstream(folder / "figures/alchemy_1.svg") << "of an experiment that this run did not have";
+  const ProcessResult drawn = run_process("{bin}/figures '" + folder.string() + "'");
+  BOOST_REQUIRE_MESSAGE(drawn.status == 0, drawn.output);
+  check_says(drawn, "figures: 9 in " + folder.string() + "/figures\n");
+  std::string page = text_of(folder / "report.html");
+  for (std::size_t at; (at = page.find(folder.string())) != std::string::npos;)
+    page.replace(at, folder.string().size(), finished_run());
+  BOOST_CHECK(page.find("figures &#39;" + finished_run() + "&#39;") != std::string::npos);
+  page.erase(page.find("<section id=\"run\">"));  // which names the folder
+  BOOST_CHECK(text_of(fs::path(finished_run()) / "report.html").starts_with(page));
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(folder / "figures")) {
+    const std::string svg = text_of(entry.path());
+    BOOST_CHECK(svg == text_of(fs::path(finished_run()) / "figures" / entry.path().filename()));
+    BOOST_CHECK(svg.starts_with("<svg") && page.find(svg) != std::string::npos);
+    ++files;
+  }
+  BOOST_CHECK_EQUAL(files, 9u);
+}
+
+BOOST_AUTO_TEST_CASE(the_results_of_one_program_are_drawn_too) {
+  const TemporaryDirectory temporary;
+  const fs::path folder = temporary.path() / "negation";
+  fs::copy(fs::path(finished_run()) / "task_negation", folder, fs::copy_options::recursive);
+  const ProcessResult drawn = figures_of(folder);
+  BOOST_CHECK_MESSAGE(drawn.status == 0, drawn.output);
+  BOOST_CHECK(text_of(folder / "report.html").find(text_of(folder / "figures/task_negation_1.svg")) !=
+              std::string::npos);
+  fs::remove_all(folder);
+  fs::copy(fs::path(finished_run()) / "finetune/linear/digits", folder, fs::copy_options::recursive);
+  const ProcessResult refused = figures_of(folder);
+  BOOST_CHECK_EQUAL(refused.status, 1);
+  check_says(refused, "they are of `finetune`, which has no figures");
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_said_in_one_line_and_leaves_the_page_as_it_was) {
+  const TemporaryDirectory temporary;
+  const fs::path folder = temporary.path() / "run";
+  const auto refused = [&](const std::string& environment, const std::vector<std::string>& parts) {
+    const ProcessResult result = figures_of(folder, environment);
+    BOOST_CHECK_EQUAL(result.status, 1);
+    BOOST_CHECK_MESSAGE(result.output.find('\n') + 1 == result.output.size(), result.output);
+    for (const std::string& part : parts) check_says(result, part);
+  };
+  refused("", {folder.string() + ": no such folder"});
+  fs::create_directories(folder);
+  refused("", {folder.string() + ": no results.json in this folder", "`reproduce`"});
+  copy_results(folder);
+  const std::string page = text_of(folder / "report.html");
+  refused("PATH=/nonexistent", {"gnuplot-nox"});
+  fs::resize_file(folder / "results.json", 1000);
+  refused("", {(folder / "results.json").string(), "parse error"});
+  write_json(folder / "results.json", Json::array());
+  refused("", {(folder / "results.json").string(), "not what `reproduce` or one of its experiments leaves"});
+  Json results = read_json(finished_run() + "/results.json");
+  results.at("disentanglement").at("pairs").front().erase("modes");
+  write_json(folder / "results.json", results);
+  refused("", {(folder / "results.json").string(), "not what `reproduce`", "key 'modes' not found"});
+  fs::remove(folder / "manifest.json");
+  refused("", {(folder / "manifest.json").string(), "cannot be read"});
+  BOOST_CHECK(text_of(folder / "report.html") == page);
+  BOOST_CHECK(!fs::exists(folder / "figures"));
+}
+
+BOOST_AUTO_TEST_CASE(damaged_results_are_an_exception_and_nothing_worse) {
+  constexpr int kOfEach = 60;
+  const Json results = read_json(finished_run() + "/results.json");
+  const std::vector<Json> instead{nullptr, "text", Json::array(), Json::object(), -1e300};
+  engine::Random random({7});
+  int refused = 0;
+  for (const experiments::Experiment& experiment : experiments::catalogue()) {
+    Json damaged = results.at(experiment.name);
+    std::vector<Json*> values;
+    collect(damaged, values);
+    for (int i = 0; i < kOfEach; ++i) {
+      Json& value = *values[static_cast<std::size_t>(random.uniform(0.0, static_cast<double>(values.size())))];
+      Json kept = instead[static_cast<std::size_t>(i) % instead.size()];
+      std::swap(value, kept);
+      try {
+        experiment.table(damaged);
+        if (experiment.figures) experiment.figures(damaged);
+      } catch (const std::exception&) {
+        ++refused;
+      }
+      std::swap(value, kept);
+    }
+  }
+  BOOST_CHECK_GT(refused, kOfEach);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

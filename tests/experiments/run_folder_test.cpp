@@ -1,0 +1,112 @@
+// Where a run leaves its files, and what becomes of those of an earlier one.
+#include "experiments/common/run_folder.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "experiments/common/machine.hpp"
+#include "tests/experiments/finished_run.hpp"
+#include "tests/experiments/process.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+using experiments::Json;
+using experiments::read_json;
+using experiments::RunFolder;
+using tests::check_says;
+using tests::finished_run;
+using tests::run_process;
+using tests::TemporaryDirectory;
+
+BOOST_AUTO_TEST_SUITE(run_folder)
+
+BOOST_AUTO_TEST_CASE(finished_results_are_lost_only_to_other_options) {
+  const TemporaryDirectory temporary;
+  const RunFolder folder(temporary.path() / "run");
+  const Json options{{"steps", 1}};
+  const auto results = [&] { return read_json(folder / "results.json"); };
+  folder.finish(folder.begin("x", options, 0, 1), {{"value", 1}});
+  const Json manifest = read_json(folder / "manifest.json");
+
+  const Json again = folder.begin("x", options, 0, 2);  // and that run fails
+  BOOST_CHECK(folder.finished(options) == Json({{"value", 1}}));
+  BOOST_CHECK(read_json(folder / "manifest.json") == manifest);
+  folder.finish(again, {{"value", 2}});  // or not
+  BOOST_CHECK(results() == Json({{"value", 2}}));
+  BOOST_CHECK_EQUAL(read_json(folder / "manifest.json").at("threads").get<int>(), 2);
+
+  const Json other{{"steps", 2}};
+  BOOST_CHECK(!folder.finished(other).has_value());
+  const Json next = folder.begin("x", other, 0, 1);
+  BOOST_CHECK(!std::filesystem::exists(folder / "results.json"));
+  folder.finish(next, {{"value", 3}});
+  BOOST_CHECK(folder.finished(other) == Json({{"value", 3}}));
+}
+
+BOOST_AUTO_TEST_CASE(results_without_their_weights_are_not_finished) {
+  const TemporaryDirectory temporary;
+  const RunFolder folder(temporary.path() / "run");
+  const std::filesystem::path weights = folder / "weights";
+  folder.finish(folder.begin("x", {{"steps", 1}}, 0, 1, weights), {{"value", 1}});
+  BOOST_CHECK(!folder.already_done("x", {{"steps", 1}}, weights).has_value());
+  std::ofstream(weights) << "w";
+  std::ofstream(folder / experiments::kCheckpoint) << "of a run that was killed at its very end";
+  BOOST_CHECK(folder.already_done("x", {{"steps", 1}}, weights) == Json({{"value", 1}}));
+  BOOST_CHECK(!std::filesystem::exists(folder / experiments::kCheckpoint));
+  std::filesystem::remove(weights);
+  const Json manifest = folder.begin("x", {{"steps", 1}}, 0, 1, weights);
+  BOOST_CHECK(!std::filesystem::exists(folder / "results.json"));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_fails_leaves_what_an_earlier_one_found) {
+  const TemporaryDirectory temporary;
+  const std::string out = (temporary.path() / "run").string();
+  std::filesystem::copy(finished_run(), out, std::filesystem::copy_options::recursive);
+  const Json results = read_json(out + "/results.json");
+  const std::string command = "{bin}/reproduce --preset smoke --tasks digits,signs --control objects --out " + out;
+  // Its weights are damaged, so that the stage behind them fails.
+  std::filesystem::resize_file(out + "/pretrain/pretrained.safetensors", 100);
+  BOOST_CHECK_EQUAL(run_process(command).status, 1);
+  BOOST_CHECK(read_json(out + "/results.json") == results);
+  BOOST_CHECK_EQUAL(run_process(command + " --seed 1 --experiments pretrain").status, 0);
+  BOOST_CHECK(!read_json(out + "/results.json").contains("task_addition"));
+}
+
+BOOST_AUTO_TEST_CASE(each_program_writes_where_reproduce_does) {
+  const TemporaryDirectory temporary;
+  std::filesystem::copy(finished_run(), temporary.path() / "runs", std::filesystem::copy_options::recursive);
+  const auto here = [&](const std::string& command) {
+    return run_process("cd " + temporary.path().string() + " && {bin}/" + command);
+  };
+  const std::string tasks = " --preset smoke --tasks digits,signs";
+  check_says(here("pretrain --control objects" + tasks), "pretrain: already done in runs/pretrain\n");
+  check_says(here("finetune --preset smoke --task digits --mode linear"),
+             "finetune digits (linear): already done in runs/finetune/linear/digits\n");
+  check_says(here("single_task" + tasks), "single task: already done in runs/single_task\n");
+  check_says(here("linearization_error" + tasks), "linearization error: already done in runs/linearization_error\n");
+  check_says(here("task_addition" + tasks), "task addition: already done in runs/task_addition\n");
+  check_says(here("task_negation" + tasks), "task negation: already done in runs/task_negation\n");
+  check_says(here("disentanglement" + tasks), "disentanglement: already done in runs/disentanglement\n");
+  check_says(here("ntk_localization --control objects" + tasks),
+             "ntk localization: already done in runs/ntk_localization\n");
+  std::filesystem::remove(temporary.path() / "runs/finetune/linear/digits/finetuned.safetensors");
+  check_says(here("task_addition" + tasks),
+             "runs/finetune/linear/digits/finetuned.safetensors: No such file; `finetune --task digits --mode linear` "
+             "makes one.\n");
+  std::filesystem::remove(temporary.path() / "runs/pretrain/pretrained.safetensors");
+  check_says(here("task_addition" + tasks), "runs/pretrain/pretrained.safetensors: No such file; `pretrain` makes one");
+}
+
+BOOST_AUTO_TEST_CASE(a_manifest_tells_the_command_as_a_shell_takes_it) {
+  BOOST_CHECK_EQUAL(experiments::quoted_for_shell("--out"), "--out");
+  BOOST_CHECK_EQUAL(experiments::quoted_for_shell("a b"), "'a b'");
+  BOOST_CHECK_EQUAL(experiments::quoted_for_shell("it's"), "'it'\\''s'");
+  BOOST_CHECK_EQUAL(experiments::quoted_for_shell(""), "''");
+  const std::string command = read_json(finished_run() + "/manifest.json").at("command").get<std::string>();
+  BOOST_CHECK_MESSAGE(
+      command.ends_with("reproduce --preset smoke --tasks digits,signs --control objects --out " + finished_run()),
+      command);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
