@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -64,20 +65,25 @@ void benchmark_ntk(const NtkBenchmark& options) {
     engine::ShardPool pool(threads);
     const nn::Shards shards{pool, config.shard_size};
     std::vector<double> kernel_s;
+    std::vector<double> cpu_s;
     std::vector<double> product_s;
     std::int64_t flops = 0;
     engine::reset_peak_memory();
     for (std::int64_t round = 0; round <= options.rounds; ++round) {
       const std::int64_t before = engine::matmul_flops();
+      const std::clock_t cpu = std::clock();
       const double kernel = seconds_of([&] { nn::ntk(f, images, directions, shards, {.block = options.block}); });
       flops = engine::matmul_flops() - before;
+      const double used = static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC;
       const double product = seconds_of([&] { nn::ntk_times(f, images, directions, v, shards); });
       if (round == 0) continue;
       kernel_s.push_back(kernel);
+      cpu_s.push_back(used);
       product_s.push_back(product);
     }
     rows.push_back({{"threads", threads},
                     {"kernel_seconds", median(kernel_s)},
+                    {"kernel_cpu_seconds", median(cpu_s)},
                     {"kernel_gflops", 1e-9 * static_cast<double>(flops) / median(kernel_s)},
                     {"product_seconds", median(product_s)},
                     {"tensor_bytes", engine::memory_stats().peak_bytes},

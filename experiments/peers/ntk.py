@@ -34,11 +34,12 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def ours(options: argparse.Namespace) -> float:
+def ours(options: argparse.Namespace) -> tuple[float, float]:
+    """Seconds on the clock, and of all threads."""
     command = [options.benchmark, "ntk", "--work", options.work, "--images", str(options.images), "--threads",
                str(options.threads), "--rounds", "1", "--json"]
     report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return report["rows"][0]["kernel_seconds"]
+    return report["rows"][0]["kernel_seconds"], report["rows"][0]["kernel_cpu_seconds"]
 
 
 def peers(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
@@ -96,21 +97,26 @@ def main() -> None:
     options = parsed()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])  # before JAX starts its threads
     runs = {"tangent": None, **peers(options)}
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     names = list(runs)
     for turn in range(options.rounds):
-        for name in names[turn % len(names):] + names[: turn % len(names)]:
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
             time.sleep(0.05)
-            if runs[name] is None:
-                seconds[name].append(ours(options))
+            run = runs[name]
+            if run is None:
+                times[name].append(ours(options))
                 continue
-            begin = time.perf_counter()
-            runs[name]()
-            seconds[name].append(time.perf_counter() - begin)
+            begin, cpu_begin = time.perf_counter(), time.process_time()
+            run()
+            times[name].append((time.perf_counter() - begin, time.process_time() - cpu_begin))
     print(f"{options.work}, {options.images} images, {options.threads} threads, medians of {options.rounds} turns")
-    for name, times in seconds.items():
-        ratios = [time / own for time, own in zip(times, seconds["tangent"])]
-        print(f"{name:28s} {statistics.median(times):8.2f} s   {statistics.median(ratios):6.2f} x ours")
+    print(f"{'':28s} {'s':>8s} {'x ours':>8s} {'cpu s':>8s} {'x ours':>8s}")
+    for name, of_name in times.items():
+        cells = []
+        for clock in range(2):
+            cells.append(statistics.median(pair[clock] for pair in of_name))
+            cells.append(statistics.median(pair[clock] / own[clock] for pair, own in zip(of_name, times["tangent"])))
+        print(f"{name:28s}" + "".join(f" {cell:8.2f}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -324,18 +324,27 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
   std::string ticks;
   for (std::size_t i = 0; i < tasks.size(); ++i)
     ticks += (i > 0 ? ", " : "") + quoted(tasks[i]) + " " + std::to_string(i);
+  constexpr double kSide = 260.0;  // of a map, and what its labels need beside it
+  constexpr double kLeft = 120.0;
+  constexpr double kRight = 80.0;
+  constexpr double kBelow = 95.0;
+  constexpr double kAbove = 35.0;
+  const double width = static_cast<double>(points.size()) * (kSide + kLeft) + kRight;
+  const double height = kSide + kBelow + kAbove;
   Figure maps{
       .caption =
           "Mean cosine of the tangent kernel between images of two tasks; on the diagonal, between "
           "images of the same task. The lighter it is beside the diagonal, the less the tasks share.",
-      .script = "set multiplot layout 1," + std::to_string(points.size()) +
-                "\nset size square\nset border 15\nunset key\nunset grid\nset cbrange [0:1]\n"
+      .script = "set multiplot layout 1," + std::to_string(points.size()) + " margins screen " + number(kLeft / width) +
+                ", " + number(1.0 - kRight / width) + ", " + number(kBelow / height) + ", " +
+                number(1.0 - kAbove / height) + " spacing screen " + number(kLeft / width) +
+                "\nset border 15\nunset key\nunset grid\nset cbrange [0:1]\nunset colorbox\n"
                 "set palette defined (0 '#ffffff', 0.25 '#c6dbef', 0.5 '#6baed6', 0.75 '#2171b5', 1 '#08306b')\n"
                 "set xtics rotate by -45 font ',9' (" +
                 ticks + ")\nset ytics font ',9' (" + ticks + ")\n",
       .files = {},
-      .width = std::max(480, 400 * static_cast<int>(points.size())),
-      .height = 400};
+      .width = static_cast<int>(width),
+      .height = static_cast<int>(height)};
   Figure curves{.caption =
                     "Eigenfunctions of the tangent kernel on the images of two tasks, the leading one first, in "
                     "means over pairs. Left: eigenvalues as shares of their sum. Right: the larger of an "
@@ -367,6 +376,10 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
     }
     const std::string range = " [-0.5:" + number(G - 0.5) + "]";
     maps.files.emplace_back("map" + number_of_point, map);
+    if (p + 1 == points.size()) {
+      maps.script += "set colorbox user origin screen " + number(1.0 - 0.85 * kRight / width) + ", " +
+                     number(kBelow / height) + " size screen 0.014, " + number(kSide / height) + "\n";
+    }
     maps.script += "set title " + quoted(points[p]) + "\n" +
                    plot({range + range + " 'map" + number_of_point + "' using 1:2:3 with image pixels"});
     const auto curve = [&](const std::string& file, const Json& values, std::vector<std::string>& parts) {
