@@ -1,5 +1,6 @@
 // How fast the engine is on this machine, in one run: everything that is compared alternates, and medians are reported.
 //   benchmark --works vit192 --threads 1,2          benchmark --json > here.json          benchmark --profile
+//   benchmark ntk --images 256                      the tangent kernel
 //   benchmark data --data DIR --tasks mnist,digits  the share of its time that training waits for images
 #include <cstdio>
 #include <map>
@@ -8,6 +9,7 @@
 
 #include "engine/autodiff/inspect.hpp"
 #include "experiments/benchmarks/data.hpp"
+#include "experiments/benchmarks/ntk.hpp"
 #include "experiments/benchmarks/report.hpp"
 #include "experiments/benchmarks/serve.hpp"
 #include "experiments/common/interrupt.hpp"
@@ -29,6 +31,7 @@ struct Options {
   bool profile = false;
   bool serve = false;
   DataOptions waiting;
+  NtkBenchmark ntk;
 };
 
 std::map<int, std::unique_ptr<engine::ShardPool>> pools_of(const std::vector<int>& threads) {
@@ -135,7 +138,17 @@ int main(int argc, char** argv) {
   data.option("--rounds", options.waiting.rounds, "How often each row is timed; the median is reported")
       .between(1, 10000);
   data.flag("--json", options.waiting.json, "Print one JSON object and no table");
+  CommandLine kernel = line.optional_command("ntk", "Measures instead the tangent kernel of a model, and its memory");
+  options.ntk.threads = options.threads;
+  kernel.option("--work", options.ntk.work, "Whose model: vit192, vit128, clip_b32").among(options.works);
+  kernel.option("--images", options.ntk.images, "How many").between(1, 1 << 14);
+  kernel.option("--directions", options.ntk.directions, "Outputs, whose kernels are averaged").between(1, 1 << 14);
+  kernel.option("--block", options.ntk.block, "Images that are held at a time").between(1, 1 << 14);
+  kernel.option("--threads", options.ntk.threads, "Numbers of threads").between(1, 1024);
+  kernel.option("--rounds", options.ntk.rounds, "How often each is timed; the median is reported").between(1, 10000);
+  kernel.flag("--json", options.ntk.json, "Print one JSON object and no table");
   return run_program(line, argc, argv, [&] {
+    if (kernel.is_chosen()) return benchmark_ntk(options.ntk);
     if (data.is_chosen()) return benchmark_data(options.waiting);
     if (options.serve) return serve();
     if (options.profile) return profile(options);

@@ -6,6 +6,7 @@
 #include "experiments/arithmetic/disentanglement.hpp"
 #include "experiments/arithmetic/linearization_error.hpp"
 #include "experiments/arithmetic/negation.hpp"
+#include "experiments/arithmetic/ntk_localization.hpp"
 #include "experiments/arithmetic/single_task.hpp"
 #include "experiments/common/text_table.hpp"
 #include "experiments/report/figures.hpp"
@@ -37,6 +38,10 @@ std::string finetuning_table(const Json& results) {
   }
   return table.text() + "loss: of the last batch; |tau|: norm of the task vector, beside |theta0| = " +
          decimals(results.at("pretrained_norm").get<double>(), 2) + "\n";
+}
+
+std::string without_two_tasks(const Chain& chain) {
+  return without_control(chain.inputs).size() < 2 ? "it needs two tasks" : "";
 }
 
 std::vector<Experiment> all_experiments() {
@@ -94,11 +99,7 @@ std::vector<Experiment> all_experiments() {
                       },
                   .table = disentanglement_table,
                   .figures = disentanglement_figures,
-                  .impossible =
-                      [](const Chain& chain) {
-                        const std::size_t control = chain.inputs.control == "none" ? 0 : 1;
-                        return chain.inputs.sources.size() < 2 + control ? "it needs two tasks" : std::string();
-                      }});
+                  .impossible = without_two_tasks});
   list.push_back({.name = "linearization_error",
                   .title = "Linearisation error",
                   .question = "How fast does the network leave its tangent along a task vector, and in which layers?",
@@ -109,6 +110,19 @@ std::vector<Experiment> all_experiments() {
                       },
                   .table = linearization_error_table,
                   .figures = linearization_error_figures});
+  list.push_back({.name = "ntk_localization",
+                  .title = "Localisation of the tangent kernel",
+                  .question = "Does the kernel of the network keep the images of different tasks apart, and does it "
+                              "because of pre-training?",
+                  .run =
+                      [](const Chain& chain, const RunFolder& folder) {
+                        return ntk_localization(chain.context, chain.inputs,
+                                                default_pairs(without_control(chain.inputs)),
+                                                localization_settings(chain.preset), folder);
+                      },
+                  .table = ntk_localization_table,
+                  .figures = ntk_localization_figures,
+                  .impossible = without_two_tasks});
   return list;
 }
 

@@ -317,4 +317,116 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
   return {figure};
 }
 
+std::vector<Figure> ntk_localization_figures(const Json& results) {
+  const auto points = results.at("points").get<std::vector<std::string>>();
+  const std::vector<std::string> tasks = task_names(results);
+  const auto G = static_cast<double>(tasks.size());
+  std::string ticks;
+  for (std::size_t i = 0; i < tasks.size(); ++i)
+    ticks += (i > 0 ? ", " : "") + quoted(tasks[i]) + " " + std::to_string(i);
+  constexpr double kSide = 260.0;  // of a map, and what its labels need beside it
+  constexpr double kLeft = 120.0;
+  constexpr double kRight = 80.0;
+  constexpr double kBelow = 95.0;
+  constexpr double kAbove = 35.0;
+  const double width = static_cast<double>(points.size()) * (kSide + kLeft) + kRight;
+  const double height = kSide + kBelow + kAbove;
+  Figure maps{
+      .caption =
+          "Mean cosine of the tangent kernel between images of two tasks; on the diagonal, between "
+          "images of the same task. The lighter it is beside the diagonal, the less the tasks share.",
+      .script = "set multiplot layout 1," + std::to_string(points.size()) + " margins screen " + number(kLeft / width) +
+                ", " + number(1.0 - kRight / width) + ", " + number(kBelow / height) + ", " +
+                number(1.0 - kAbove / height) + " spacing screen " + number(kLeft / width) +
+                "\nset border 15\nunset key\nunset grid\nset cbrange [0:1]\nunset colorbox\n"
+                "set palette defined (0 '#ffffff', 0.25 '#c6dbef', 0.5 '#6baed6', 0.75 '#2171b5', 1 '#08306b')\n"
+                "set xtics rotate by -45 font ',9' (" +
+                ticks + ")\nset ytics font ',9' (" + ticks + ")\n",
+      .files = {},
+      .width = static_cast<int>(width),
+      .height = static_cast<int>(height)};
+  Figure curves{.caption =
+                    "Eigenfunctions of the tangent kernel on the images of two tasks, the leading one first, in "
+                    "means over pairs. Left: eigenvalues as shares of their sum. Right: the larger of an "
+                    "eigenfunction's shares on one task, 0.5 if it knows no difference and 1 if it lives on one.",
+                .script = "set multiplot layout 1,2\nset xlabel 'eigenfunction'\nset key top right\n",
+                .files = {},
+                .width = 860,
+                .height = 380};
+  Figure bars{.caption =
+                  "Local energy of the leading eigenfunctions that are made on half of one task's images and "
+                  "carried to others: on the images of another task (left) and of the control (right), as a share "
+                  "of that on the other half of the task's own, in means over pairs. By weight: all alike, by "
+                  "eigenvalue, by what the task's labels have of each. 0 is localised, 1 not at all.",
+              .script = "",
+              .files = {},
+              .width = 860,
+              .height = 360};
+  std::vector<std::string> spectra;
+  std::vector<std::string> shares;
+  for (std::size_t p = 0; p < points.size(); ++p) {
+    const Json& kernel = results.at("kernels").at(points[p]);
+    const std::string number_of_point = std::to_string(p);
+    std::string map;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      for (std::size_t j = 0; j < tasks.size(); ++j) {
+        map += line({number(static_cast<double>(i)), number(static_cast<double>(j)),
+                     number(kernel.at("cosine").at("matrix").at(i).at(j))});
+      }
+    }
+    const std::string range = " [-0.5:" + number(G - 0.5) + "]";
+    maps.files.emplace_back("map" + number_of_point, map);
+    if (p + 1 == points.size()) {
+      maps.script += "set colorbox user origin screen " + number(1.0 - 0.85 * kRight / width) + ", " +
+                     number(kBelow / height) + " size screen 0.014, " + number(kSide / height) + "\n";
+    }
+    maps.script += "set title " + quoted(points[p]) + "\n" +
+                   plot({range + range + " 'map" + number_of_point + "' using 1:2:3 with image pixels"});
+    const auto curve = [&](const std::string& file, const Json& values, std::vector<std::string>& parts) {
+      std::string data;
+      for (std::size_t r = 0; r < values.size(); ++r) {
+        const double value = values.at(r).get<double>();
+        data += line({number(static_cast<double>(r + 1)), value > 0.0 ? number(value) : "nan"});
+      }
+      curves.files.emplace_back(file + number_of_point, data);
+      parts.push_back("'" + file + number_of_point + "' using 1:2 with linespoints lt " + std::to_string(p + 1) +
+                      " title " + quoted(points[p]));
+    };
+    curve("spectrum", kernel.at("mean").at("spectrum"), spectra);
+    curve("localisation", kernel.at("mean").at("localisation").at("raw").at("each"), shares);
+  }
+  curves.script +=
+      "set logscale xy\nset ylabel 'share of the trace'\nset format y '%.0e'\n" + plot(spectra) +
+      "unset logscale\nset format y '%g'\nset ylabel 'localisation'\nset yrange [0.5:1]\nset key bottom right\n" +
+      plot(shares);
+
+  const std::vector<std::pair<std::string, std::string>> weightings{
+      {"plain", "plain"}, {"eigenvalue", "eigenvalue"}, {"coefficient", "labels"}};
+  std::vector<std::string> columns{"other_over_own"};
+  if (!results.at("control").is_null()) columns.emplace_back("control_over_own");
+  bars.script = "set multiplot layout 1," + std::to_string(columns.size()) +
+                "\nset style data histograms\nset style histogram clustered gap 1\nset boxwidth 0.9\nset yrange [0:*]\n"
+                "set xrange [-0.7:2.7]\nset grid noxtics\nset key outside top center horizontal\n";
+  for (const std::string& column : columns) {
+    std::string data;
+    for (const auto& [weighting, label] : weightings) {
+      std::vector<std::string> cells{name_cell(label)};
+      for (const std::string& point : points)
+        cells.push_back(number(
+            results.at("kernels").at(point).at("mean").at("local_energy").at("carried").at(weighting).at(column)));
+      data += line(cells);
+    }
+    bars.files.emplace_back(column, data);
+    std::vector<std::string> parts;
+    for (std::size_t p = 0; p < points.size(); ++p) {
+      parts.push_back((p == 0 ? "'" + column + "'" : "''") + " using " + std::to_string(p + 2) + ":xtic(1) lt " +
+                      std::to_string(p + 1) + " dt 1 lw 1 fs pattern " +
+                      std::to_string(std::vector<int>{3, 6, 5}[p % 3]) + " title " + quoted(points[p]));
+    }
+    bars.script +=
+        "set ylabel " + quoted(column == "other_over_own" ? "other task / own" : "control / own") + "\n" + plot(parts);
+  }
+  return {maps, curves, bars};
+}
+
 }  // namespace experiments

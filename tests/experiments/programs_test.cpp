@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_SUITE(programs)
 
 BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
   for (const std::string program : {"pretrain", "finetune", "single_task", "task_addition", "task_negation",
-                                    "disentanglement", "linearization_error", "reproduce"}) {
+                                    "disentanglement", "linearization_error", "ntk_localization", "reproduce"}) {
     const ProcessResult help = run_process("{bin}/" + program + " --help");
     BOOST_CHECK_EQUAL(help.status, 0);
     for (const std::string option : {"--seed", "--threads", "--out", "--data", "--preset", "--config", "--help"}) {
@@ -334,6 +334,20 @@ BOOST_AUTO_TEST_CASE(the_benchmark_tells_how_long_training_waits) {
   BOOST_CHECK_MESSAGE(table.output.find("% waiting: ahead") != std::string::npos, table.output);
   check_refusal("{bin}/benchmark data --preset smoke --tasks nosuch", 1, {"no task 'nosuch'"});
   BOOST_CHECK_EQUAL(run_process("{bin}/benchmark dada").status, 2);
+}
+
+BOOST_AUTO_TEST_CASE(the_benchmark_times_the_tangent_kernel) {
+  const ProcessResult result =
+      run_process("({bin}/benchmark ntk --work vit128 --images 3 --threads 1,2 --rounds 1 --json 2>/dev/null)");
+  BOOST_CHECK_EQUAL(result.status, 0);
+  const nlohmann::json report = nlohmann::json::parse(result.output);
+  BOOST_CHECK_EQUAL(report.at("rows").size(), 2u);
+  for (const nlohmann::json& row : report.at("rows")) {
+    BOOST_CHECK_GT(row.at("kernel_seconds").get<double>(), 0.0);
+    BOOST_CHECK_GT(row.at("product_seconds").get<double>(), 0.0);
+    BOOST_CHECK_GT(row.at("tensor_bytes").get<double>(), 0.0);
+  }
+  check_refusal("{bin}/benchmark ntk --images 0", 2, {"--images"});
 }
 
 BOOST_AUTO_TEST_CASE(fine_tuning_on_random_crops_is_another_run) {

@@ -90,8 +90,8 @@ BOOST_AUTO_TEST_CASE(reproduce_runs_every_experiment_and_writes_a_report) {
   }
   for (const std::string stage : {"pretrain", "finetune_standard", "finetune_linear", "single_task", "task_negation"})
     BOOST_CHECK_GT(results.at("seconds").at(stage).get<double>(), 0.0);
-  // Loss, scatter, two of addition, bars, one pair of three tasks, error.
-  BOOST_CHECK_EQUAL(count(page, "<svg"), 7);
+  // Loss, scatter, two of addition, bars, one pair of three tasks, error, three of the kernel.
+  BOOST_CHECK_EQUAL(count(page, "<svg"), 10);
   BOOST_CHECK_EQUAL(count(page, "<svg"), count(page, "</svg>"));
   check_says(page, "reproduce" + kTasks + "--out ");
   // Nothing outside the page is needed: no address but the names of SVG's own vocabulary, no script.
@@ -244,8 +244,8 @@ BOOST_AUTO_TEST_CASE(a_folder_is_for_one_run_at_a_time) {
       BOOST_CHECK_EQUAL(run.status, 1);
       check_says(run.output, "another run is writing into this folder");
     }
-    for (const std::string program :
-         {"single_task", "task_addition", "task_negation", "disentanglement", "linearization_error"}) {
+    for (const std::string program : {"single_task", "task_addition", "task_negation", "disentanglement",
+                                      "linearization_error", "ntk_localization"}) {
       const ProcessResult run = run_process("{bin}/" + program + " --preset smoke" + weights + " --out " + out);
       BOOST_CHECK_EQUAL(run.status, 1);
       check_says(run.output, "another run is writing into this folder");

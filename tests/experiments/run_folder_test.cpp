@@ -88,6 +88,8 @@ BOOST_AUTO_TEST_CASE(each_program_writes_where_reproduce_does) {
   check_says(here("task_addition" + tasks), "task addition: already done in runs/task_addition\n");
   check_says(here("task_negation" + tasks), "task negation: already done in runs/task_negation\n");
   check_says(here("disentanglement" + tasks), "disentanglement: already done in runs/disentanglement\n");
+  check_says(here("ntk_localization --control objects" + tasks),
+             "ntk localization: already done in runs/ntk_localization\n");
   std::filesystem::remove(temporary.path() / "runs/finetune/linear/digits/finetuned.safetensors");
   check_says(here("task_addition" + tasks),
              "runs/finetune/linear/digits/finetuned.safetensors: No such file; `finetune --task digits --mode linear` "
