@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -21,6 +22,7 @@
 #include "datasets/mat_file.hpp"
 #include "datasets/stanford_cars.hpp"
 #include "engine/tensor/byte_source.hpp"
+#include "nn/safetensors.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/mat_bytes.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -92,9 +94,10 @@ const std::string kOnlyDc("\0\0\0", 3);
 
 // Shrinks and restores the file again and again while `read` is called; it may succeed or name the file.
 void check_while_size_changes(const Path& file, const std::string& where, const std::function<void()>& read) {
+  constexpr int kTimes = 100;
   const std::string whole = bytes_of_file(file);
   std::thread changes([&] {
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < kTimes; ++i) {
       std::filesystem::resize_file(file, whole.size() / 2);
       std::this_thread::yield();
       write(file, whole);
@@ -104,7 +107,7 @@ void check_while_size_changes(const Path& file, const std::string& where, const 
     }
   });
   int refused = 0;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < kTimes; ++i) {
     try {
       read();
     } catch (const std::runtime_error& error) {
@@ -114,7 +117,7 @@ void check_while_size_changes(const Path& file, const std::string& where, const 
     }
   }
   changes.join();
-  BOOST_TEST_MESSAGE(file.filename() << ": " << refused << " of 300 readings refused");
+  BOOST_TEST_MESSAGE(file.filename() << ": " << refused << " of " << kTimes << " readings refused");
   read();  // it is whole again
 }
 
@@ -146,6 +149,22 @@ BOOST_AUTO_TEST_CASE(picture_of_more_pixels_than_its_bytes_can_hold_is_refused) 
   std::string bmp = bytes_of_file(kGolden / "pictures/rgb.bmp");
   bmp[23] = 4;  // height += 1024
   check_picture_refused(bmp, "cut short");
+  bmp.replace(18, 8, std::string("\x60\xEA\0\0\x60\xEA\0\0", 8));
+  check_picture_refused(bmp, "60000 x 60000 pixels are not in 1 .. 100000000");
+}
+
+BOOST_AUTO_TEST_CASE(header_of_two_gib_is_refused) {
+  const std::string two_gib = std::string("\0\0\0\x80", 4);
+  std::string bmp = bytes_of_file(kGolden / "pictures/rgb.bmp");
+  check_picture_refused(bmp.replace(14, 4, two_gib), "is a BMP of a rare kind or damaged");
+  std::string png = bytes_of_file(kGolden / "pictures/rgb.png");
+  check_picture_refused(png.replace(8, 4, std::string(two_gib.rbegin(), two_gib.rend())), "cut short");
+  const std::string before = std::string("\6\0\0\0\x08\0\0\0\6\0\0\0\0\0\0\0\5\0\0\0", 20);
+  check_mat_refused(std::string("\x0E\0\0\0", 4) + two_gib + before, "announces an element of 2147483648 bytes where");
+  const TemporaryDirectory directory;
+  const Path tensors = directory.file("x.safetensors", two_gib + std::string(4, '\0') + "{}");
+  check_error([&] { nn::read_safetensors(tensors); }, "[safetensors] " + tensors.string() + ": ",
+              "announce a header of 2147483648 bytes, over the limit of 100000000");
 }
 
 BOOST_AUTO_TEST_CASE(huffman_table_of_over_255_codes_is_refused) {  // stb 2.27 would write behind its own
@@ -367,6 +386,19 @@ BOOST_AUTO_TEST_CASE(file_that_changes_its_size_is_never_taken_for_whole) {
   const Path picture = directory.file("x.png", bytes_of_file(kGolden / "pictures/rgb.png"));
   const auto sound = datasets::read_picture(picture);
   check_while_size_changes(picture, "decode", [&] { BOOST_CHECK(datasets::read_picture(picture).rgb == sound.rgb); });
+
+  const Path mat = directory.file("x.mat", bytes_of_file(kGolden / "cars_annos.mat"));
+  const std::size_t variables = datasets::read_mat(mat).size();
+  check_while_size_changes(mat, "mat", [&] { BOOST_CHECK_EQUAL(datasets::read_mat(mat).size(), variables); });
+
+  const std::string header = R"({"x":{"dtype":"I64","shape":[20000],"data_offsets":[0,160000]}} )";
+  const Path tensors =
+      directory.file("x.safetensors", std::string{'\x40', 0, 0, 0, 0, 0, 0, 0} + header + std::string(160'000, '\xFF'));
+  check_while_size_changes(tensors, "safetensors", [&] {
+    const engine::Tensor x = nn::read_safetensors(tensors).tensors.at("x");
+    const std::span<const std::int64_t> values(x.data<std::int64_t>(), static_cast<std::size_t>(x.numel()));
+    BOOST_CHECK(values.size() == 20'000 && std::ranges::count(values, -1) == 20'000);
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
