@@ -328,7 +328,7 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
   constexpr double kLeft = 120.0;
   constexpr double kRight = 80.0;
   constexpr double kBelow = 95.0;
-  constexpr double kAbove = 35.0;
+  constexpr double kAbove = 45.0;
   const double width = static_cast<double>(points.size()) * (kSide + kLeft) + kRight;
   const double height = kSide + kBelow + kAbove;
   Figure maps{
