@@ -157,6 +157,7 @@ void ClipTensor::read(std::int64_t begin, std::span<float> out) const {
       }
     } else {
       nn::decode_floats(part.tensor->type, bytes + from * size, target);
+      nn::release_pages({bytes + from * size, static_cast<std::size_t>(taken * size)});
     }
     filled += taken;
   }

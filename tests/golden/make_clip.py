@@ -96,7 +96,7 @@ def hugging_face(activation: str) -> torch.nn.Module:
 
 
 def open_clip_class() -> type:
-    if importlib.util.find_spec("torchvision") is None:
+    if "torchvision" not in sys.modules and importlib.util.find_spec("torchvision") is None:
         class Named(type):
             def __getattr__(cls, name):
                 if name.startswith("__"):
