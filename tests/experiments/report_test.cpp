@@ -135,9 +135,12 @@ BOOST_AUTO_TEST_CASE(experiments_can_be_chosen) {
   BOOST_CHECK(!results.contains("task_addition") && !std::filesystem::exists(folder.path() / "task_addition"));
   check_silent(text_of(folder.path() / "report.html"), "Task addition");
 
-  const ProcessResult negation = run_process(command + "task_negation");
+  const std::string nowhere = (folder.path() / "refused").string();
+  const ProcessResult negation = run_process(
+      "{bin}/reproduce --preset smoke --tasks digits --control none --experiments task_negation --out " + nowhere);
   BOOST_CHECK_EQUAL(negation.status, 1);
   check_says(negation.output, "task_negation cannot be run: it needs a control task");
+  BOOST_CHECK(!std::filesystem::exists(nowhere));
   const ProcessResult pairs = run_process(command + "disentanglement");
   BOOST_CHECK_EQUAL(pairs.status, 1);
   check_says(pairs.output, "disentanglement cannot be run: it needs two tasks");
