@@ -38,6 +38,19 @@ struct Options {
   }
 };
 
+std::string why_not(const Experiment& experiment, std::size_t tasks, const Options& options) {
+  return experiment.impossible ? experiment.impossible(tasks, options.control) : "";
+}
+
+// Before anything is trained for it.
+void refuse_what_cannot_be_run(std::size_t tasks, const Options& options) {
+  for (const Experiment& experiment : catalogue()) {
+    if (!options.asks_for(experiment.name)) continue;
+    if (const std::string reason = why_not(experiment, tasks, options); !reason.empty())
+      throw std::invalid_argument("[experiments] " + experiment.name + " cannot be run: " + reason + ".");
+  }
+}
+
 void pick(const Json& from, std::initializer_list<const char*> keys, Json& into) {
   for (const char* key : keys) into[key] = from.at(key);
 }
@@ -71,9 +84,7 @@ Json run_chain(const Context& context, const std::vector<TaskSource>& sources, c
   const Chain chain{context, inputs, options.common.preset};
   for (const Experiment& experiment : catalogue()) {
     if (!experiment.run || !options.includes(experiment.name)) continue;
-    if (const std::string reason = experiment.impossible ? experiment.impossible(chain) : ""; !reason.empty()) {
-      if (options.asks_for(experiment.name))
-        throw std::invalid_argument("[experiments] " + experiment.name + " cannot be run: " + reason + ".");
+    if (const std::string reason = why_not(experiment, without_control(inputs).size(), options); !reason.empty()) {
       say(experiment.name + ": left out, " + reason);
       continue;
     }
@@ -99,13 +110,14 @@ void print_tables(const Json& results, const Options& options) {
 
 void reproduce(const Options& options) {
   const std::vector<TaskSource> sources = find_sources(options.tasks, options.control, options.common.data);
-  const RunFolder folder(options.common.out);
-  engine::ShardPool pool(thread_count(options.common));
-  const Context context{chosen_recipe(options.common), options.common.seed, pool};
   Json names = Json::array();
   for (const TaskSource& source : sources) {
     if (source.name != options.control) names.push_back(source.name);
   }
+  refuse_what_cannot_be_run(names.size(), options);
+  const RunFolder folder(options.common.out);
+  engine::ShardPool pool(thread_count(options.common));
+  const Context context{chosen_recipe(options.common), options.common.seed, pool};
   const Json manifest = folder.begin("reproduce",
                                      {{"preset", options.common.preset},
                                       {"seed", context.seed},

@@ -35,8 +35,10 @@ void print_cosines(const std::vector<std::string>& files) {
   table.row("cosine", head);
   for (std::size_t i = 0; i < n; ++i) {
     std::vector<std::string> row;
-    for (std::size_t j = 0; j < n; ++j)
-      row.push_back(decimals(products[i * n + j] / std::sqrt(products[i * n + i] * products[j * n + j]), 4));
+    for (std::size_t j = 0; j < n; ++j) {
+      const double norms = std::sqrt(products[i * n + i]) * std::sqrt(products[j * n + j]);
+      row.push_back(norms > 0.0 ? decimals(products[i * n + j] / norms, 4) : "-");
+    }
     table.row(std::to_string(i + 1) + " " + files[i], row);
   }
   std::printf("%s", table.text().c_str());

@@ -38,9 +38,7 @@ struct Averages {
 };
 
 Averages averages(const Values& added, const Values& single, const Values& zero_shot) {
-  const double gap = mean(single) - mean(zero_shot);
-  return {mean(added), normalised(added, single),
-          gap > 0.0 ? std::optional((mean(added) - mean(zero_shot)) / gap) : std::optional<double>()};
+  return {mean(added), normalised(added, single), gap_closed(added, single, zero_shot)};
 }
 
 Json to_json(const Averages& of) {

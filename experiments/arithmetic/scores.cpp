@@ -6,6 +6,11 @@
 #include <stdexcept>
 
 namespace experiments {
+namespace {
+
+constexpr double kRounding = 1e-9;  // above that of sums and quotients here, below a difference that counts
+
+}  // namespace
 
 double mean(std::span<const double> values) {
   double total = 0.0;
@@ -29,10 +34,15 @@ std::optional<double> normalised(std::span<const double> accuracies, std::span<c
   return ratios.empty() ? std::optional<double>() : mean(ratios);
 }
 
+std::optional<double> gap_closed(std::span<const double> accuracies, std::span<const double> single,
+                                 std::span<const double> zero_shot) {
+  const double gap = mean(single) - mean(zero_shot);
+  return gap > kRounding ? std::optional((mean(accuracies) - mean(zero_shot)) / gap) : std::optional<double>();
+}
+
 Json or_null(const std::optional<double>& value) { return value.has_value() ? Json(*value) : Json(nullptr); }
 
 std::vector<double> alpha_grid(double step) {
-  constexpr double kRounding = 1e-9;
   const double steps = std::round(1.0 / step);
   if (!(step > 0.0 && step <= 1.0) || std::abs(steps * step - 1.0) > kRounding) {
     std::ostringstream given;

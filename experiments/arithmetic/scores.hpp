@@ -27,6 +27,11 @@ double ratio(double value, double reference);  // value / reference; 0 if the re
 // Mean of accuracies[i] / single[i], those of single-task models, over the tasks where the latter is above 0: a model that
 // gets nothing right is no measure. None if there is no such task.
 std::optional<double> normalised(std::span<const double> accuracies, std::span<const double> single);
+
+// Of what fine-tuning gains over zero-shot, the share that is kept, on average over tasks. None if it gains nothing; a
+// mean of the same counts in another order differs by rounding, which is no gain.
+std::optional<double> gap_closed(std::span<const double> accuracies, std::span<const double> single,
+                                 std::span<const double> zero_shot);
 Json or_null(const std::optional<double>& value);
 
 inline constexpr double kAlphaStep = 0.05;  // of the paper

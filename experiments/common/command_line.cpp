@@ -1,7 +1,9 @@
 #include "experiments/common/command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <type_traits>
 
@@ -16,6 +18,16 @@ template <class T>
 constexpr bool is_optional = false;
 template <class T>
 constexpr bool is_optional<std::optional<T>> = true;
+
+// Nan lies in every CLI::Range, being neither below nor above it.
+std::string refuse_nan(const std::string& text) {
+  return std::isnan(std::strtod(text.c_str(), nullptr)) ? "Value " + text + " is not a number" : "";
+}
+
+// CLI11 takes -1 for the largest unsigned number.
+std::string refuse_minus(const std::string& text) {
+  return text.starts_with('-') ? "Value " + text + " is negative" : "";
+}
 
 }  // namespace
 
@@ -36,6 +48,7 @@ Option& Option::excludes(const Option& other) {
 
 template <class T>
 Option& Option::between(T low, T high, const std::string& what) {
+  if constexpr (std::is_floating_point_v<T>) option_->check(refuse_nan);
   option_->check(what.empty() ? CLI::Range(low, high) : CLI::Range(low, high, what));
   return *this;
 }
@@ -63,6 +76,7 @@ Option CommandLine::option(const std::string& name, T& value, const std::string&
     if (!value.empty()) option->capture_default_str();
   } else {
     option->take_last();
+    if constexpr (std::is_unsigned_v<T>) option->check(refuse_minus);
     if constexpr (!is_optional<T>) option->capture_default_str();
   }
   return Option(option);

@@ -40,8 +40,8 @@ std::string finetuning_table(const Json& results) {
          decimals(results.at("pretrained_norm").get<double>(), 2) + "\n";
 }
 
-std::string without_two_tasks(const Chain& chain) {
-  return without_control(chain.inputs).size() < 2 ? "it needs two tasks" : "";
+std::string without_two_tasks(std::size_t tasks, const std::string& /*control*/) {
+  return tasks < 2 ? "it needs two tasks" : "";
 }
 
 std::vector<Experiment> all_experiments() {
@@ -85,8 +85,8 @@ std::vector<Experiment> all_experiments() {
                   .table = negation_table,
                   .figures = negation_figures,
                   .impossible =
-                      [](const Chain& chain) {
-                        return chain.inputs.control == "none" ? "it needs a control task" : std::string();
+                      [](std::size_t /*tasks*/, const std::string& control) {
+                        return control == "none" ? "it needs a control task" : std::string();
                       }});
   list.push_back({.name = "disentanglement",
                   .title = "Disentanglement",

@@ -1,6 +1,7 @@
 // The experiments that `reproduce` runs and its report shows, one entry each. To add one, write its entry.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <span>
 #include <string>
@@ -26,8 +27,8 @@ struct Experiment {
   std::function<Json(const Chain&, const RunFolder&)> run;
   std::function<std::string(const Json& results)> table;  // for people, in plain text
   std::function<std::vector<Figure>(const Json& results)> figures = nullptr;
-  // Why it cannot be run on these tasks; empty if it can.
-  std::function<std::string(const Chain&)> impossible = nullptr;
+  // Why it cannot be run on so many tasks with this control, or "none"; empty if it can.
+  std::function<std::string(std::size_t tasks, const std::string& control)> impossible = nullptr;
 };
 
 std::span<const Experiment> catalogue();  // in the order in which they run

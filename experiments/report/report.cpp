@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/tensor/atomic_file.hpp"
+#include "experiments/common/interrupt.hpp"
 #include "experiments/common/machine.hpp"
 #include "experiments/common/progress.hpp"
 #include "experiments/common/run_folder.hpp"
@@ -66,6 +67,8 @@ Drawing find_gnuplot() {
     Gnuplot gnuplot;
     if (gnuplot.is_there()) return {gnuplot, {}};
     return {std::nullopt, kNoGnuplot};
+  } catch (const Interrupted&) {
+    throw;
   } catch (const std::exception& error) {
     return {std::nullopt, "There are no figures: " + std::string(error.what())};
   }
@@ -79,6 +82,8 @@ std::string figure_html(const Figure& figure, const std::string& name, Drawing& 
     drawing.files[name + ".svg"] = svg + "\n";
     return "<figure style=\"--width: " + std::to_string(figure.width) + "px\"><div>\n" + svg + "\n</div><figcaption>" +
            escaped(figure.caption) + "</figcaption></figure>\n";
+  } catch (const Interrupted&) {
+    throw;
   } catch (const std::exception& error) {
     ++drawing.failed;
     say("report: a figure is left out: " + std::string(error.what()));
@@ -166,8 +171,8 @@ std::string commands(const Json& manifest, const std::filesystem::path& folder) 
 
 // The results of `reproduce`; of an experiment's own program, in the form that they would have in those.
 Json gathered(const Json& manifest, Json results) {
-  if (!results.at("seconds").is_number()) return results;
   const auto program = manifest.at("program").get<std::string>();
+  if (program == "reproduce") return results;
   const std::vector<std::string> names = experiment_names();
   if (program == "finetune" || std::ranges::find(names, program) == names.end())
     throw std::invalid_argument("they are of `" + program + "`, which has no figures");

@@ -128,6 +128,12 @@ BOOST_AUTO_TEST_CASE(task_vectors_of_files) {
   BOOST_CHECK(cosines.output.find("-1.0000") != std::string::npos);
   BOOST_CHECK(cosines.output.find("1.0000") != std::string::npos);
   BOOST_CHECK_EQUAL(run_process("{bin}/task_vector norm " + inputs.file("tau")).status, 0);
+  BOOST_REQUIRE_EQUAL(
+      run_process("{bin}/task_vector scale " + inputs.file("tau") + " --scale 0 --out " + inputs.file("zero")).status,
+      0);
+  const ProcessResult none = run_process("{bin}/task_vector cosines " + inputs.file("tau") + " " + inputs.file("zero"));
+  BOOST_CHECK_EQUAL(none.status, 0);
+  BOOST_CHECK_MESSAGE(none.output.find("nan") == std::string::npos, none.output);
   check_says(run_process("{bin}/task_vector subtract " + inputs.file("pixels") + " " + base + " --out " + edited),
              "does not fit");
   BOOST_CHECK_EQUAL(run_process("{bin}/task_vector").status, 2);

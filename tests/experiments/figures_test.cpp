@@ -98,6 +98,27 @@ BOOST_AUTO_TEST_CASE(the_results_of_one_program_are_drawn_too) {
   const ProcessResult refused = figures_of(folder);
   BOOST_CHECK_EQUAL(refused.status, 1);
   check_says(refused, "they are of `finetune`, which has no figures");
+  Json results = read_json(folder / "results.json");
+  results.erase("seconds");  // as those of a program of several stages
+  write_json(folder / "results.json", results);
+  check_says(figures_of(folder), "they are of `finetune`, which has no figures");
+}
+
+BOOST_AUTO_TEST_CASE(an_interruption_is_no_failure_of_gnuplot_and_leaves_the_page_as_it_was) {
+  const TemporaryDirectory temporary;
+  const fs::path folder = temporary.path() / "run";
+  copy_results(folder);
+  const std::string page = text_of(folder / "report.html");
+  const fs::path gnuplot = temporary.path() / "gnuplot";
+  for (const std::string when : {"[ \"$1\" = --version ]", "false"}) {  // when it draws; when it is looked for
+    std::ofstream(gnuplot) << "#!/bin/sh\n" << when << " && exit 0\nkill -INT $PPID\nexit 1\n";
+    fs::permissions(gnuplot, fs::perms::owner_all);
+    const ProcessResult stopped = figures_of(folder, "PATH=" + temporary.path().string() + ":$PATH");
+    BOOST_CHECK_EQUAL(stopped.status, 130);
+    check_says(stopped, "stopped while drawing figures");
+    BOOST_CHECK(text_of(folder / "report.html") == page);
+    BOOST_CHECK(!fs::exists(folder / "figures"));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_said_in_one_line_and_leaves_the_page_as_it_was) {

@@ -12,6 +12,7 @@
 #include "tests/experiments/idx_set.hpp"
 
 using experiments::Json;
+using tests::check_says;
 using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
@@ -54,6 +55,8 @@ BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
   }
   BOOST_CHECK_EQUAL(run_process("{bin}/finetune --task digits --mode sideways --pretrained x").status, 2);
   BOOST_CHECK_EQUAL(run_process("{bin}/finetune --mode linear").status, 2);
+  check_says(run_process("{bin}/pretrain --seed -1"), "--seed: Value -1 is negative");
+  check_says(run_process("{bin}/pretrain --pretrain-lr nan"), "--pretrain-lr: Value nan is not a number");
 }
 
 BOOST_AUTO_TEST_CASE(the_chain_of_single_programs_gives_what_reproduce_gives) {
