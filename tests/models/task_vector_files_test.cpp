@@ -163,4 +163,17 @@ BOOST_AUTO_TEST_CASE(half_precision_stays_half_precision) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(q_k_and_v_are_all_numbers_or_refused) {
+  const Files files;
+  const std::string layer = "vision_model.encoder.layers.0.self_attn.";
+  const std::filesystem::path path = files.path("mixed");
+  nn::SafetensorsWriter writer(path, {{layer + "q_proj.bias", "F32", {4}}, {layer + "k_proj.bias", "I8", {4}}}, {});
+  writer.write(std::vector<std::byte>(4 * 4 + 4));
+  writer.commit();
+  const std::string message = "[clip] " + path.string() + ": tensor '" + layer +
+                              "k_proj.bias' must be F32, F16, BF16 or F64, as its neighbours of q, k and v; it is I8.";
+  BOOST_CHECK_EXCEPTION(models::scale_task_vector(path, 1.0, files.path("out")), std::runtime_error,
+                        [&](const std::runtime_error& error) { return error.what() == message; });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
