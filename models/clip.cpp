@@ -169,6 +169,8 @@ bool is_no_weight(const std::string& name, const nn::MappedTensor& tensor) {
   return name == "input_resolution" || name == "context_length" || name == "vocab_size";
 }
 
+constexpr int kMostNearest = 20;
+
 // Every tensor that does not fit, one on a line; empty if all do. `whole`: none may be missing.
 std::string misfits(const CheckpointFiles& files, ClipLayout layout, const Shapes& shapes, bool whole) {
   std::map<std::string, Shape> pieces;
@@ -190,11 +192,11 @@ std::string misfits(const CheckpointFiles& files, ClipLayout layout, const Shape
     if (!nn::is_floating(tensor.type))
       lines += "\n  '" + name + "' must be F32, F16, BF16 or F64; it is " + tensor.type;
   }
+  int compared = 0;  // with every known name, of which a false config can make tens of thousands
   for (const auto& [name, stored] : files.tensors) {
-    if (!pieces.contains(name) && !is_no_weight(name, *stored.tensor)) {
-      lines += "\n  unknown: '" + stored.name + "' " + to_string(stored.tensor->shape) + "; nearest: '" +
-               nn::nearest_name(name, known) + "'";
-    }
+    if (pieces.contains(name) || is_no_weight(name, *stored.tensor)) continue;
+    lines += "\n  unknown: '" + stored.name + "' " + to_string(stored.tensor->shape);
+    if (compared++ < kMostNearest) lines += "; nearest: '" + nn::nearest_name(name, known) + "'";
   }
   return lines;
 }

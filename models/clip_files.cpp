@@ -107,6 +107,11 @@ ClipTensor packed(const CheckpointFiles& files, const std::string& name, const e
       fail(files.path, "tensor '" + piece.name + "' must have the shape of its neighbours of q, k and v, " +
                            to_string(third) + "; it is " + to_string(tensor.shape) + ".");
     }
+    if (!nn::is_floating(tensor.type)) {
+      fail(files.path, "tensor '" + piece.name +
+                           "' must be F32, F16, BF16 or F64, as its neighbours of q, k and v; it is " + tensor.type +
+                           ".");
+    }
     parts.push_back({piece.begin, false, &tensor});
   }
   return {name, shape, std::move(parts)};

@@ -65,7 +65,8 @@ class ClipTensor {
 };
 
 // The tensors of ours that the files hold, by name. Of q, k and v those that are missing count as zeros. Throws
-// std::runtime_error naming the file and the tensor if one is of another shape than its neighbours, or a projection no matrix.
+// std::runtime_error naming the file and the tensor if one of them is of another shape than its neighbours or of no floating
+// type, or a projection no matrix.
 // What is no number (position_ids) and what the layout does not know is left out; of files that are no CLIP's every tensor
 // is taken under its own name.
 std::map<std::string, ClipTensor> clip_tensors(const CheckpointFiles& files);

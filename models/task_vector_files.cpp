@@ -6,8 +6,10 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "models/clip_files.hpp"
+#include "nn/safetensors_elements.hpp"
 
 namespace models {
 namespace {
@@ -15,10 +17,29 @@ namespace {
 constexpr std::int64_t kBlock = 1 << 16;  // elements
 
 struct Operand {
-  explicit Operand(const std::filesystem::path& path) : files(open_checkpoint(path)), tensors(clip_tensors(files)) {}
   CheckpointFiles files;
   std::map<std::string, ClipTensor> tensors;
 };
+
+bool has_weights_unknown_to_clip(const CheckpointFiles& files) {
+  return files.layout && std::ranges::any_of(files.tensors, [&](const auto& named) {
+           return nn::is_floating(named.second.tensor->type) && clip_name(named.first, *files.layout).empty();
+         });
+}
+
+// The operands of one sum. A relative of CLIP's, with weights that its layout has no name for, would lose them: then all files
+// are matched by the names as they stand.
+std::vector<Operand> operands(std::span<const std::filesystem::path> paths) {
+  std::vector<Operand> all;
+  for (const std::filesystem::path& path : paths) all.push_back({open_checkpoint(path), {}});
+  const bool by_own_names =
+      std::ranges::any_of(all, [](const Operand& operand) { return has_weights_unknown_to_clip(operand.files); });
+  for (Operand& operand : all) {
+    if (by_own_names) operand.files.layout.reset();
+    operand.tensors = clip_tensors(operand.files);
+  }
+  return all;
+}
 
 // Throws unless every tensor of `part` is in `whole`, in the same shape.
 void demand_within(const Operand& part, const Operand& whole) {
@@ -70,8 +91,9 @@ std::string own_type(const ClipTensor& tensor) { return tensor.type() == "F64" ?
 
 void subtract_checkpoints(const std::filesystem::path& theta, const std::filesystem::path& theta0,
                           const std::filesystem::path& out) {
-  const Operand tuned(theta);
-  const Operand base(theta0);
+  const std::vector<Operand> both = operands(std::vector{theta, theta0});
+  const Operand& tuned = both[0];
+  const Operand& base = both[1];
   demand_within(tuned, base);
   const std::vector<Term> terms{{1.0, &tuned}, {-1.0, &base}};
   write_sum(
@@ -80,11 +102,12 @@ void subtract_checkpoints(const std::filesystem::path& theta, const std::filesys
 
 void add_task_vectors(const std::filesystem::path& theta0, std::span<const std::filesystem::path> taus, double alpha,
                       const std::filesystem::path& out) {
-  const Operand base(theta0);
-  std::vector<Operand> added;
-  for (const std::filesystem::path& tau : taus) added.emplace_back(tau);
+  std::vector<std::filesystem::path> paths{theta0};
+  paths.insert(paths.end(), taus.begin(), taus.end());
+  const std::vector<Operand> all = operands(paths);
+  const Operand& base = all[0];
   std::vector<Term> terms{{1.0, &base}};
-  for (const Operand& tau : added) {
+  for (const Operand& tau : std::span(all).subspan(1)) {
     demand_within(tau, base);
     terms.push_back({alpha, &tau});
   }
@@ -92,18 +115,18 @@ void add_task_vectors(const std::filesystem::path& theta0, std::span<const std::
 }
 
 void scale_task_vector(const std::filesystem::path& tau, double alpha, const std::filesystem::path& out) {
-  const Operand vector(tau);
-  write_sum(vector, std::vector<Term>{{alpha, &vector}}, own_type, out);
+  const std::vector<Operand> one = operands(std::vector{tau});
+  write_sum(one[0], std::vector<Term>{{alpha, &one[0]}}, own_type, out);
 }
 
 std::vector<double> inner_products(std::span<const std::filesystem::path> taus) {
-  std::vector<Operand> vectors;
+  const std::vector<Operand> vectors = operands(taus);
   std::map<std::string, engine::Shape> shapes;
-  for (const std::filesystem::path& tau : taus) {
-    for (const auto& [name, tensor] : vectors.emplace_back(tau).tensors) {
+  for (const Operand& vector : vectors) {
+    for (const auto& [name, tensor] : vector.tensors) {
       const auto [known, is_new] = shapes.emplace(name, tensor.shape());
       if (!is_new && known->second != tensor.shape()) {
-        throw std::runtime_error("[task_vector] " + vectors.back().files.path.string() + ": '" + name + "' is " +
+        throw std::runtime_error("[task_vector] " + vector.files.path.string() + ": '" + name + "' is " +
                                  to_string(tensor.shape()) + " here and " + to_string(known->second) +
                                  " in another of the files.");
       }

@@ -163,4 +163,32 @@ BOOST_AUTO_TEST_CASE(half_precision_stays_half_precision) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(weights_that_clip_does_not_have_are_kept) {
+  const Files files;
+  nn::NamedTensors tensors = moved(1.0);
+  tensors.emplace("classifier.weight", Tensor::full({2, 3}, 0.5));
+  nn::write_safetensors(files.path("relative"), tensors, {});
+  const std::vector<std::filesystem::path> taus{files.path("tau0")};
+  models::add_task_vectors(files.path("relative"), taus, 1.0, files.path("edited"));
+  const nn::NamedTensors edited = files.read("edited");
+  const nn::NamedTensors tau = files.read("tau0");
+  BOOST_CHECK_EQUAL(edited.size(), tensors.size());
+  tests::check_close(edited.at("classifier.weight"), tensors.at("classifier.weight"), 0.0, "classifier");
+  for (const auto& [name, tensor] : tau)
+    tests::check_close(edited.at(name), engine::add(tensors.at(name), tensor).tensor(), 1e-6, name);
+}
+
+BOOST_AUTO_TEST_CASE(q_k_and_v_are_all_numbers_or_refused) {
+  const Files files;
+  const std::string layer = "vision_model.encoder.layers.0.self_attn.";
+  const std::filesystem::path path = files.path("mixed");
+  nn::SafetensorsWriter writer(path, {{layer + "q_proj.bias", "F32", {4}}, {layer + "k_proj.bias", "I8", {4}}}, {});
+  writer.write(std::vector<std::byte>(4 * 4 + 4));
+  writer.commit();
+  const std::string message = "[clip] " + path.string() + ": tensor '" + layer +
+                              "k_proj.bias' must be F32, F16, BF16 or F64, as its neighbours of q, k and v; it is I8.";
+  BOOST_CHECK_EXCEPTION(models::scale_task_vector(path, 1.0, files.path("out")), std::runtime_error,
+                        [&](const std::runtime_error& error) { return error.what() == message; });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
