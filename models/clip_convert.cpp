@@ -1,6 +1,7 @@
 #include "models/clip_convert.hpp"
 
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,10 @@ void convert_checkpoint(const std::filesystem::path& from, ClipLayout to, const 
                         std::optional<engine::Activation> activation) {
   const ClipConfig config = check_clip(from, activation);
   const CheckpointFiles files = open_checkpoint(from);
+  if (files.layout == to && std::filesystem::exists(folder) && std::filesystem::equivalent(folder, files.folder)) {
+    throw std::runtime_error("[convert] " + folder.string() +
+                             ": holds this checkpoint in that layout already; name another folder.");
+  }
   const std::map<std::string, ClipTensor> tensors = clip_tensors(files);
   std::vector<ClipSpec> specs;
   for (const auto& [name, tensor] : tensors)

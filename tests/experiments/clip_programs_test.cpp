@@ -75,6 +75,8 @@ BOOST_AUTO_TEST_CASE(probe_writes_what_the_original_code_computes) {
     BOOST_CHECK_EQUAL(
         run_process("{bin}/convert --checkpoint " + kGolden + name + " --to " + other + " --out " + converted).status,
         0);
+    check_says(run_process("{bin}/convert --checkpoint " + converted + " --to " + other + " --out " + converted),
+               "holds this checkpoint in that layout already");
     BOOST_CHECK_EQUAL(inputs.probe("--checkpoint " + converted + " --pixels " + inputs.file("pixels")).status, 0);
     const nn::NamedTensors again = nn::read_safetensors(inputs.file("out")).tensors;
     BOOST_CHECK_EQUAL(again.size(), 1u);
