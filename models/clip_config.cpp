@@ -1,13 +1,14 @@
 #include "models/clip_config.hpp"
 
 #include <cmath>
-#include <fstream>
-#include <iterator>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "engine/tensor/atomic_file.hpp"
+#include "engine/tensor/byte_source.hpp"
 
 namespace models {
 namespace {
@@ -88,15 +89,8 @@ class Section {
 };
 
 Section parse(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream)
-    throw std::runtime_error("[clip] " + file.string() + ": cannot be read; check the path and its permissions.");
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  constexpr std::size_t kMostBytes = 1 << 20;  // real ones have a few thousand
-  if (text.size() > kMostBytes) {
-    throw std::runtime_error("[clip] " + file.string() + ": has " + std::to_string(text.size()) +
-                             " bytes; a config has a few thousand.");
-  }
+  constexpr std::uint64_t kMostBytes = 1 << 20;  // real ones have a few thousand
+  const std::vector<std::uint8_t> text = engine::ByteSource(file, "clip").read_all(kMostBytes);
   // What nests deeper than any config is passed over: copying and printing go by recursion.
   const Json json = Json::parse(
       text, [](int depth, Json::parse_event_t, Json&) { return depth < 16; }, false);

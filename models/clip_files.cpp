@@ -1,11 +1,12 @@
 #include "models/clip_files.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <vector>
 
+#include "engine/tensor/byte_source.hpp"
 #include "nn/safetensors_elements.hpp"
 
 namespace models {
@@ -31,9 +32,8 @@ std::filesystem::path main_file(const std::filesystem::path& path) {
 
 // An index's {tensor: shard}.
 std::map<std::string, std::string> read_index(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) fail(file, "cannot be read; check the path and its permissions.");
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  constexpr std::uint64_t kMostBytes = 64 << 20;  // that of a large language model has a few hundred thousand
+  const std::vector<std::uint8_t> text = engine::ByteSource(file, "clip").read_all(kMostBytes);
   using Json = nlohmann::json;
   const Json json = Json::parse(
       text, [](int depth, Json::parse_event_t, Json&) { return depth < 8; }, false);

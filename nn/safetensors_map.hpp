@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -22,19 +23,21 @@ struct MappedTensor {
 class SafetensorsMap {
  public:
   explicit SafetensorsMap(std::filesystem::path file);  // throws as read_safetensors does, but takes every type
-  ~SafetensorsMap();
-  SafetensorsMap(const SafetensorsMap&) = delete;
-  SafetensorsMap& operator=(const SafetensorsMap&) = delete;
 
   const std::filesystem::path& file() const noexcept { return file_; }
   const std::map<std::string, MappedTensor>& tensors() const noexcept { return tensors_; }
   const Metadata& metadata() const noexcept { return metadata_; }
 
  private:
+  struct Unmap {
+    std::size_t size;
+    void operator()(std::byte* address) const noexcept;
+  };
+
   std::filesystem::path file_;
+  std::unique_ptr<std::byte, Unmap> map_;
   std::map<std::string, MappedTensor> tensors_;
   Metadata metadata_;
-  std::span<std::byte> map_;
 };
 
 // Gives back the memory of bytes of a map that are not needed for now; they may be looked at again.

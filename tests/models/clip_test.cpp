@@ -247,6 +247,17 @@ BOOST_AUTO_TEST_CASE(shards_are_one_checkpoint) {
   check_says(message("logit_scale", "../secret"), {"shard '../secret' of tensor 'logit_scale'"});
   check_says(message("absent", "model-00001-of-00002.safetensors"), {"tensor 'absent' lies in", "where it does not"});
   check_says(message("logit_scale", "model-3.safetensors"), {"model-3.safetensors", "cannot be read"});
+  std::filesystem::remove(folder.path() / "model.safetensors.index.json");
+  std::filesystem::create_directory(folder.path() / "model.safetensors.index.json");
+  check_says(refusal([&] { models::read_clip(folder.path()); }),
+             {"[clip]", "model.safetensors.index.json", "is not a file"});
+}
+
+BOOST_AUTO_TEST_CASE(a_config_that_is_a_folder_is_named) {
+  const Changed changed({});
+  std::filesystem::remove(changed.folder.path() / "config.json");
+  std::filesystem::create_directory(changed.folder.path() / "config.json");
+  check_says(changed.message(), {"[clip]", "config.json", "is not a file"});
 }
 
 BOOST_AUTO_TEST_CASE(every_tensor_that_does_not_fit_is_in_one_message) {
