@@ -2,6 +2,7 @@
 // OpenBLAS.
 #include <cblas.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <optional>

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "datasets/loader.hpp"
 #include "experiments/common/progress.hpp"
