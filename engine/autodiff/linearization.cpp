@@ -196,8 +196,11 @@ Tangents Linearization::sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_
     Tangents out;
     for (const Slot slot : equation.outputs)
       out.push_back(std::exchange(cotangents[static_cast<std::size_t>(slot)], std::nullopt));
-    const Wanted wanted = remaining && any_present(out) ? remaining(equation, out) : equation.wanted;
-    if (any_present(out) && wanted.any()) {
+    const bool present = any_present(out);
+    std::optional<Wanted> narrowed;
+    if (present && remaining) narrowed = remaining(equation, out);
+    const Wanted& wanted = narrowed.has_value() ? *narrowed : equation.wanted;
+    if (present && wanted.any()) {
       OfferedSums offered(wanted, cotangents);
       if (all_plain(out)) {
         for (std::size_t i = 0; i < equation.inputs.size(); ++i) {
