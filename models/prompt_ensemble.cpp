@@ -1,7 +1,6 @@
 #include "models/prompt_ensemble.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
@@ -9,6 +8,7 @@
 
 #include "engine/ops/ops.hpp"
 #include "engine/tensor/errors.hpp"
+#include "engine/tensor/finite.hpp"
 #include "engine/tensor/hash.hpp"
 #include "models/text/utf8.hpp"
 #include "nn/safetensors.hpp"
@@ -45,12 +45,6 @@ Tensor encode(const TextEncoder& encoder, const Tokenizer& tokenizer, const std:
   return engine::concat(parts, 0).tensor();
 }
 
-bool all_finite(const Tensor& row) {
-  const Tensor dense = row.to(engine::DType::f64).contiguous();
-  const std::span<const double> values(dense.data<double>(), static_cast<std::size_t>(dense.numel()));
-  return std::ranges::all_of(values, [](const double value) { return std::isfinite(value); });
-}
-
 std::string key_of(const std::string_view encoder_identity, const Tokenizer& tokenizer, const Prompts& prompts) {
   engine::Hash hash;
   const auto add = [&hash](const std::string_view text) {
@@ -81,7 +75,7 @@ Tensor prompt_ensemble(const TextEncoder& encoder, const Tokenizer& tokenizer, c
     const std::int64_t end = begin + static_cast<std::int64_t>(own.size());
     rows.push_back(engine::l2_normalize(
         reshape(engine::mean(unit.tensor().slice(0, begin, end), {0}), {1, unit.shape()[1]})));  // [1, E]
-    if (!all_finite(rows.back().tensor())) {
+    if (engine::first_non_finite(rows.back().tensor())) {
       throw std::runtime_error("[prompt_ensemble] the prompts of class " + std::to_string(rows.size() - 1) + ", " +
                                shown(own.front()) +
                                ", have no direction: a feature is zero, NaN or Inf; the weights are damaged.");
