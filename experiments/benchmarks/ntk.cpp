@@ -11,7 +11,7 @@
 
 #include "engine/parallel/memory.hpp"
 #include "engine/tensor/matmul_flops.hpp"
-#include "engine/tensor/random.hpp"
+#include "experiments/benchmarks/report.hpp"
 #include "experiments/benchmarks/work.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/machine.hpp"
@@ -24,24 +24,11 @@ namespace {
 using engine::DType;
 using engine::Tensor;
 
-Tensor normal_tensor(const engine::Shape& shape, std::uint64_t seed) {
-  engine::Random random({seed});
-  Tensor tensor = Tensor::empty(shape);
-  float* values = tensor.writable().data<float>();
-  for (std::int64_t i = 0; i < tensor.numel(); ++i) values[i] = static_cast<float>(random.normal());
-  return tensor;
-}
-
 double seconds_of(const std::function<void()>& work) {
   if (interrupt_requested()) throw Interrupted("stopped.");
   const auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
 }
 
 std::int64_t largest_resident_bytes() {

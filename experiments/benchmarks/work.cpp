@@ -21,14 +21,6 @@ constexpr std::int64_t kClasses = 10;
 constexpr std::size_t kDirections = 8;
 constexpr double kLogitScale = 100.0;
 
-Tensor normal_tensor(const engine::Shape& shape, std::uint64_t seed) {
-  engine::Random random({seed});
-  Tensor tensor = Tensor::empty(shape);
-  float* values = tensor.writable().data<float>();
-  for (std::int64_t i = 0; i < tensor.numel(); ++i) values[i] = static_cast<float>(random.normal());
-  return tensor;
-}
-
 Tensor random_labels(std::int64_t count) {
   engine::Random random({7});
   std::vector<std::int64_t> labels;
@@ -50,6 +42,14 @@ std::string known_names(const Known& known, const auto& name_of) {
 }
 
 }  // namespace
+
+Tensor normal_tensor(const engine::Shape& shape, std::uint64_t seed) {
+  engine::Random random({seed});
+  Tensor tensor = Tensor::empty(shape);
+  float* values = tensor.writable().data<float>();
+  for (std::int64_t i = 0; i < tensor.numel(); ++i) values[i] = static_cast<float>(random.normal());
+  return tensor;
+}
 
 std::span<const WorkConfig> works() {
   static const std::array<WorkConfig, 3> all{{

@@ -23,6 +23,8 @@ struct WorkConfig {
   std::int64_t shard_size;
 };
 
+engine::Tensor normal_tensor(const engine::Shape& shape, std::uint64_t seed);  // f32
+
 std::span<const WorkConfig> works();
 const WorkConfig& find_work(std::string_view name);  // throws std::invalid_argument with the known names
 
