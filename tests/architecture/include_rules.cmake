@@ -37,22 +37,23 @@ foreach(ending cpp hpp)
 endforeach()
 
 file(GLOB_RECURSE all ${ROOT}/engine/*.?pp ${ROOT}/nn/*.?pp ${ROOT}/models/*.?pp ${ROOT}/datasets/*.?pp ${ROOT}/experiments/*.?pp)
-foreach(file IN LISTS all)
-  file(STRINGS ${file} lines REGEX "#include <stb/")
-  file(RELATIVE_PATH name ${ROOT} ${file})
-  if(lines AND NOT name MATCHES "^datasets/(image|decode).cpp$")
-    string(APPEND wrong "\n  ${name}: stb belongs to datasets/image.cpp (encoder) and datasets/decode.cpp (decoders)")
-  endif()
-endforeach()
+# Lines that match `include` may stand only in files whose path matches `owners`.
+function(reserve include owners why)
+  foreach(file IN LISTS all)
+    file(STRINGS ${file} lines REGEX "${include}")
+    file(RELATIVE_PATH name ${ROOT} ${file})
+    if(lines AND NOT name MATCHES "${owners}")
+      string(APPEND wrong "\n  ${name}: ${why}")
+    endif()
+  endforeach()
+  set(wrong "${wrong}" PARENT_SCOPE)
+endfunction()
 
+reserve("#include <stb/" "^datasets/(image|decode).cpp$"
+  "stb belongs to datasets/image.cpp (encoder) and datasets/decode.cpp (decoders)")
 # One reader of gzip files for all; what else zlib unpacks lies within files.
-foreach(file IN LISTS all)
-  file(STRINGS ${file} lines REGEX "#include <zlib.h>")
-  file(RELATIVE_PATH name ${ROOT} ${file})
-  if(lines AND NOT name MATCHES "^(engine/tensor/byte_source|datasets/(decode|mat_file)).cpp$")
-    string(APPEND wrong "\n  ${name}: gzip files are read through engine/tensor/byte_source.hpp")
-  endif()
-endforeach()
+reserve("#include <zlib.h>" "^(engine/tensor/byte_source|datasets/(decode|mat_file)).cpp$"
+  "gzip files are read through engine/tensor/byte_source.hpp")
 
 if(wrong)
   message(FATAL_ERROR "Includes that break the layers:${wrong}")
