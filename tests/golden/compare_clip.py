@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch.func import functional_call, jvp, vjp
+from torch.func import jvp, vjp
 
 import make_clip
 
@@ -68,19 +68,7 @@ def compare(name: str, bin_folder: Path, model, image, text, checkpoint: Path, s
     visual = {n: p.detach() for n, p in model.named_parameters() if n.startswith("vis")}
     tau = {n: 0.01 * torch.randn(p.shape, generator=generator) for n, p in sorted(visual.items())}
 
-    class Image(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.clip = model
-
-        def forward(self, x):
-            return image(self.clip, x)
-
-    whole = Image()
-
-    def features(params):
-        return functional_call(whole, {"clip." + n: p for n, p in params.items()}, (pixels,))
-
+    features = make_clip.image_features(model, image, pixels)
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         value, push = jvp(features, (visual,), ({n: tau[n] for n in visual},))
         cotangent = torch.randn(value.shape, generator=generator)

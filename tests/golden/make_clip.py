@@ -45,14 +45,8 @@ def inputs() -> dict[str, torch.Tensor]:
     }
 
 
-def reference(model: torch.nn.Module, image, text) -> dict[str, torch.Tensor]:
-    """image(model, pixels), text(model, tokens) in f64; J and J^T of the image features over all parameters."""
-    given = inputs()
-    model = model.double().eval()
-    theta = {name: p.detach() for name, p in model.named_parameters()}
-    generator = torch.Generator().manual_seed(9)
-    tau = {name: torch.randn(p.shape, generator=generator).mul(0.1) for name, p in sorted(theta.items())}
-    visual = {name: p for name, p in theta.items() if name.startswith("vis")}
+def image_features(model: torch.nn.Module, image, pixels: torch.Tensor):
+    """image(model, pixels) as a function of parameters by their names in the model."""
 
     class Image(torch.nn.Module):
         def __init__(self):
@@ -62,9 +56,20 @@ def reference(model: torch.nn.Module, image, text) -> dict[str, torch.Tensor]:
         def forward(self, x):
             return image(self.clip, x)
 
-    def features(params):
-        return functional_call(Image(), {"clip." + name: p for name, p in params.items()}, (given["pixels"].double(),))
+    whole = Image()
+    return lambda params: functional_call(whole, {"clip." + name: p for name, p in params.items()}, (pixels,))
 
+
+def reference(model: torch.nn.Module, image, text) -> dict[str, torch.Tensor]:
+    """image(model, pixels), text(model, tokens) in f64; J and J^T of the image features over all parameters."""
+    given = inputs()
+    model = model.double().eval()
+    theta = {name: p.detach() for name, p in model.named_parameters()}
+    generator = torch.Generator().manual_seed(9)
+    tau = {name: torch.randn(p.shape, generator=generator).mul(0.1) for name, p in sorted(theta.items())}
+    visual = {name: p for name, p in theta.items() if name.startswith("vis")}
+
+    features = image_features(model, image, given["pixels"].double())
     direction = {name: tau[name].double() for name in visual}
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # the others have no forward mode
         value, push = jvp(features, (visual,), (direction,))
