@@ -14,6 +14,7 @@
 #include "engine/parallel/precision.hpp"
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/interrupt.hpp"
+#include "experiments/common/run_folder.hpp"
 #include "experiments/common/training_loop.hpp"
 
 namespace experiments {
@@ -81,6 +82,9 @@ void add_common_options(CommandLine& line, CommonOptions& options, const std::st
               "Threads; 0 takes as many as this process may use. The results are the same for any number")
       .between(0, 1024);
   line.option("--out", options.out, "Folder for results.json, manifest.json and weights");
+  line.action(
+      "--overwrite", [] { set_overwrite(true); },
+      "Replace finished results in --out that were made with other options; without it such a run is refused");
   line.option("--data", options.data,
               "Folder with real data sets, one sub-folder each; `datasets list` tells which are found");
   line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -20,6 +21,8 @@ namespace experiments {
 namespace {
 
 constexpr std::string_view kVersion = "0.1.0";
+
+std::atomic<bool> overwrite{false};
 
 std::string now_utc() {
   const std::time_t now = std::time(nullptr);
@@ -52,7 +55,55 @@ void remove_half_written(const std::filesystem::path& folder) {
   for (const std::filesystem::path& file : left) std::filesystem::remove(file);
 }
 
+// Nothing where there is no such file, or a damaged one.
+std::optional<Json> readable_json(const std::filesystem::path& path) {
+  try {
+    if (std::filesystem::exists(path)) return read_json(path);
+  } catch (const std::exception&) {  // a damaged note of an earlier run is none
+  }
+  return std::nullopt;
+}
+
+// Of the run whose results these are, or which was to make some.
+std::optional<Json> noted_fingerprint(const std::filesystem::path& folder) {
+  const std::optional<Json> manifest = readable_json(folder / "manifest.json");
+  if (!manifest.has_value() || !manifest->contains("fingerprint")) return std::nullopt;
+  return manifest->at("fingerprint");
+}
+
+const Json* member(const Json& object, const std::string& key) {
+  const auto found = object.find(key);
+  return found == object.end() ? nullptr : &*found;
+}
+
+// "finetune.steps: 80, now 100", of the first value in which the two differ; null is a value that is not there.
+std::string first_difference(const Json* earlier, const Json* now, const std::string& name = {}) {
+  if (earlier != nullptr && now != nullptr) {
+    if (*earlier == *now) return "";
+    if (earlier->is_object() && now->is_object()) {
+      const auto below = [&](const std::string& key) {
+        return first_difference(member(*earlier, key), member(*now, key), name + (name.empty() ? "" : ".") + key);
+      };
+      for (const Json* const side : {now, earlier}) {
+        for (const auto& [key, value] : side->items()) {
+          if (std::string difference = below(key); !difference.empty()) return difference;
+        }
+      }
+      return "";
+    }
+  }
+  const auto shown = [](const Json* value) {
+    constexpr std::size_t kLongest = 80;
+    if (value == nullptr) return std::string("none");
+    const std::string text = value->is_string() ? value->get<std::string>() : value->dump();
+    return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
+  };
+  return name + ": " + shown(earlier) + ", now " + shown(now);
+}
+
 }  // namespace
+
+void set_overwrite(bool allowed) noexcept { overwrite = allowed; }
 
 Json read_json(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -83,14 +134,8 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
 
 std::optional<Json> RunFolder::finished(const Json& fingerprint, const std::filesystem::path& weights) const {
   if (!weights.empty() && !std::filesystem::exists(weights)) return std::nullopt;
-  if (!std::filesystem::exists(path_ / "manifest.json") || !std::filesystem::exists(path_ / "results.json"))
-    return std::nullopt;
-  try {
-    if (read_json(path_ / "manifest.json").at("fingerprint") != fingerprint) return std::nullopt;
-    return read_json(path_ / "results.json");
-  } catch (const std::exception&) {
-    return std::nullopt;  // a damaged note of an earlier run means only that the stage is run again
-  }
+  if (noted_fingerprint(path_) != fingerprint) return std::nullopt;
+  return readable_json(path_ / "results.json");
 }
 
 std::optional<Json> RunFolder::already_done(const std::string& label, const Json& fingerprint,
@@ -103,6 +148,23 @@ std::optional<Json> RunFolder::already_done(const std::string& label, const Json
   return results;
 }
 
+void RunFolder::make_room(const Json& fingerprint) const {
+  const std::optional<Json> earlier = noted_fingerprint(path_);
+  const std::string difference =
+      earlier.has_value() ? first_difference(&*earlier, &fingerprint) : "its manifest.json cannot be read";
+  if (difference.empty()) return;
+  const std::string where = path_.string() + ": ";
+  if (readable_json(path_ / "results.json").has_value()) {
+    if (!overwrite) {
+      throw std::runtime_error("[out] " + where + "has the finished results of other options (" + difference +
+                               "); give another --out, or --overwrite to replace them.");
+    }
+    say(where + "replacing the finished results of other options (" + difference + ")");
+  } else if (earlier.has_value() && std::filesystem::remove(path_ / kCheckpoint)) {
+    say(where + "starting anew; an unfinished run with other options was here (" + difference + ")");
+  }
+}
+
 Json RunFolder::begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
                       const std::filesystem::path& weights) const {
   Json manifest{
@@ -110,6 +172,7 @@ Json RunFolder::begin(std::string_view program, const Json& fingerprint, std::ui
       {"threads", threads},        {"processor", processor_name()}, {"system", system_name()},   {"started", now_utc()},
       {"fingerprint", fingerprint}};
   if (finished(fingerprint, weights).has_value()) return manifest;
+  make_room(fingerprint);
   std::filesystem::remove(path_ / "results.json");
   if (!weights.empty()) std::filesystem::remove(weights);
   write_json(path_ / "manifest.json", manifest);

@@ -103,7 +103,8 @@ BOOST_AUTO_TEST_CASE(the_chain_of_single_programs_gives_what_reproduce_gives) {
   BOOST_CHECK(again.output.find("normalised") != std::string::npos);
   BOOST_CHECK(experiments::read_json(out + "/whole/results.json").at("task_addition") == addition);
   // Another seed is another run: nothing of the old one is taken for it.
-  const ProcessResult other = run_process("{bin}/reproduce" + kSmallTasks + "--seed 1 --out " + out + "/whole");
+  const ProcessResult other =
+      run_process("{bin}/reproduce" + kSmallTasks + "--seed 1 --overwrite --out " + out + "/whole");
   BOOST_CHECK_EQUAL(other.status, 0);
   BOOST_CHECK(other.output.find("already done") == std::string::npos);
 }
@@ -230,11 +231,14 @@ BOOST_AUTO_TEST_CASE(real_sets_are_learned_and_told_apart) {
   BOOST_CHECK(first.output.find("second") != std::string::npos);
   BOOST_CHECK(run_process(command).output.find("pretrain: already done") != std::string::npos);
   write_idx_set(folder.path() / "data/second_set", 2);  // other pictures under the same name
-  const ProcessResult other = run_process(command);
+  check_refusal(command, 1, {"content.second_set: ", "--overwrite"});
+  const ProcessResult other = run_process(command + " --overwrite");
   BOOST_CHECK_EQUAL(other.status, 0);
   BOOST_CHECK(other.output.find("already done") == std::string::npos);
   std::filesystem::resize_file(folder.path() / "data/first/train-images-idx3-ubyte", 100);
-  check_refusal(command, 1, {"train-images-idx3-ubyte"});
+  const ProcessResult cut = run_process(command + " --overwrite");
+  BOOST_CHECK_EQUAL(cut.status, 1);
+  check_says(cut, "train-images-idx3-ubyte");
   std::filesystem::rename(folder.path() / "data/second_set", folder.path() / "data/digits");
   check_refusal(
       "{bin}/pretrain --preset smoke --tasks digits --control none --data " + out + "/data --out " + out + "/x", 1,
@@ -368,10 +372,10 @@ BOOST_AUTO_TEST_CASE(fine_tuning_on_random_crops_is_another_run) {
     return experiments::read_json(out + "/f/results.json").at("checksum").get<std::string>();
   };
   const std::string plain = checksum("");
-  const std::string cropped = checksum(" --random-crop --threads 1");
+  const std::string cropped = checksum(" --random-crop --threads 1 --overwrite");
   BOOST_CHECK_NE(cropped, plain);
-  BOOST_CHECK_EQUAL(checksum(" --threads 1"), plain);
-  BOOST_CHECK_EQUAL(checksum(" --random-crop --threads 5"), cropped);
+  BOOST_CHECK_EQUAL(checksum(" --threads 1 --overwrite"), plain);
+  BOOST_CHECK_EQUAL(checksum(" --random-crop --threads 5 --overwrite"), cropped);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -16,16 +16,16 @@ using experiments::read_json;
 using experiments::RunFolder;
 using tests::check_says;
 using tests::finished_run;
+using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
 
 BOOST_AUTO_TEST_SUITE(run_folder)
 
-BOOST_AUTO_TEST_CASE(finished_results_are_lost_only_to_other_options) {
+BOOST_AUTO_TEST_CASE(finished_results_stay_until_they_are_replaced_by_their_like) {
   const TemporaryDirectory temporary;
   const RunFolder folder(temporary.path() / "run");
   const Json options{{"steps", 1}};
-  const auto results = [&] { return read_json(folder / "results.json"); };
   folder.finish(folder.begin("x", options, 0, 1), {{"value", 1}});
   const Json manifest = read_json(folder / "manifest.json");
 
@@ -33,15 +33,64 @@ BOOST_AUTO_TEST_CASE(finished_results_are_lost_only_to_other_options) {
   BOOST_CHECK(folder.finished(options) == Json({{"value", 1}}));
   BOOST_CHECK(read_json(folder / "manifest.json") == manifest);
   folder.finish(again, {{"value", 2}});  // or not
-  BOOST_CHECK(results() == Json({{"value", 2}}));
+  BOOST_CHECK(read_json(folder / "results.json") == Json({{"value", 2}}));
   BOOST_CHECK_EQUAL(read_json(folder / "manifest.json").at("threads").get<int>(), 2);
+}
 
-  const Json other{{"steps", 2}};
-  BOOST_CHECK(!folder.finished(other).has_value());
-  const Json next = folder.begin("x", other, 0, 1);
+BOOST_AUTO_TEST_CASE(finished_results_are_lost_to_other_options_only_when_told_to) {
+  const TemporaryDirectory temporary;
+  const RunFolder folder(temporary.path() / "run");
+  const std::filesystem::path weights = folder / "weights";
+  const Json options{{"seed", 7}, {"finetune", {{"steps", 80}, {"lr", 0.5}}}, {"tasks", {"a", "b"}}};
+  const Json manifest = folder.begin("x", options, 0, 1, weights);
+  std::ofstream(weights) << "w";
+  folder.finish(manifest, {{"value", 1}});
+
+  const auto refused = [&](const Json& other, const std::string& difference) {
+    const std::string message = "[out] " + folder.path().string() + ": has the finished results of other options (" +
+                                difference + "); give another --out, or --overwrite to replace them.";
+    BOOST_CHECK_EXCEPTION(folder.begin("x", other, 0, 1, weights), std::runtime_error, [&](const auto& error) {
+      BOOST_CHECK_EQUAL(error.what(), message);
+      return true;
+    });
+    BOOST_CHECK(read_json(folder / "manifest.json") == manifest);
+    BOOST_CHECK(read_json(folder / "results.json") == Json({{"value", 1}}));
+    BOOST_CHECK(std::filesystem::exists(weights));
+  };
+  const auto with = [&](const Json& changes) {
+    Json other = options;
+    other.merge_patch(changes);
+    return other;
+  };
+  refused(with({{"finetune", {{"steps", 100}}}, {"tasks", {"a"}}}), "finetune.steps: 80, now 100");
+  refused(with({{"tasks", {"a"}}}), "tasks: [\"a\",\"b\"], now [\"a\"]");
+  refused(with({{"finetune", {{"crop", true}}}}), "finetune.crop: none, now true");
+  refused(with({{"seed", nullptr}}), "seed: 7, now none");
+
+  experiments::set_overwrite(true);
+  const Json other = with({{"seed", 8}});
+  const Json next = folder.begin("x", other, 0, 1, weights);
+  experiments::set_overwrite(false);
   BOOST_CHECK(!std::filesystem::exists(folder / "results.json"));
+  BOOST_CHECK(!std::filesystem::exists(weights));
   folder.finish(next, {{"value", 3}});
-  BOOST_CHECK(folder.finished(other) == Json({{"value", 3}}));
+  BOOST_CHECK(folder.finished(other, {}) == Json({{"value", 3}}));
+
+  std::ofstream(folder / "manifest.json") << "{";
+  BOOST_CHECK_THROW(folder.begin("x", other, 0, 1), std::runtime_error);
+}
+
+BOOST_AUTO_TEST_CASE(an_unfinished_run_gives_way_to_other_options) {
+  const TemporaryDirectory temporary;
+  const RunFolder folder(temporary.path() / "run");
+  const auto checkpoint_stays = [&](const Json& options) {
+    BOOST_CHECK_EQUAL(folder.begin("x", options, 0, 1).at("fingerprint"), options);
+    return std::filesystem::exists(folder / experiments::kCheckpoint);
+  };
+  BOOST_CHECK(!checkpoint_stays({{"steps", 1}}));
+  std::ofstream(folder / experiments::kCheckpoint) << "half of it";
+  BOOST_CHECK(checkpoint_stays({{"steps", 1}}));
+  BOOST_CHECK(!checkpoint_stays({{"steps", 2}}));
 }
 
 BOOST_AUTO_TEST_CASE(results_without_their_weights_are_not_finished) {
@@ -69,7 +118,12 @@ BOOST_AUTO_TEST_CASE(a_run_that_fails_leaves_what_an_earlier_one_found) {
   std::filesystem::resize_file(out + "/pretrain/pretrained.safetensors", 100);
   BOOST_CHECK_EQUAL(run_process(command).status, 1);
   BOOST_CHECK(read_json(out + "/results.json") == results);
-  BOOST_CHECK_EQUAL(run_process(command + " --seed 1 --experiments pretrain").status, 0);
+  const std::string other = command + " --seed 1 --experiments pretrain";
+  const ProcessResult refused = run_process(other);
+  BOOST_CHECK_EQUAL(refused.status, 1);
+  check_says(refused, out + ": has the finished results of other options (seed: 0, now 1); give another --out");
+  BOOST_CHECK(read_json(out + "/results.json") == results);
+  check_says(run_process(other + " --overwrite"), out + "/pretrain: replacing the finished results of other options");
   BOOST_CHECK(!read_json(out + "/results.json").contains("task_addition"));
 }
 
