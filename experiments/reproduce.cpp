@@ -96,6 +96,28 @@ Json run_chain(const Context& context, const std::vector<TaskSource>& sources, c
   return results;
 }
 
+// What an earlier run with the same options found and this one was not asked for stays in the results. Notes in the manifest
+// which experiments these are.
+void keep_earlier(const Json& earlier, Json& results, Json& manifest) {
+  Json all;
+  for (const std::string& name : experiment_names()) {
+    if (results.contains(name)) {
+      all[name] = std::move(results[name]);
+    } else if (earlier.contains(name)) {
+      all[name] = earlier.at(name);
+      manifest["kept"].push_back(name);
+    }
+  }
+  Json& seconds = results["seconds"];
+  const Json earlier_seconds = earlier.value("seconds", Json::object());
+  for (const auto& [stage, time] : earlier_seconds.items()) {
+    if (!seconds.contains(stage)) seconds[stage] = time;
+  }
+  Json in_order{{"seconds", std::move(seconds)}};
+  in_order.update(all);
+  results = std::move(in_order);
+}
+
 // The main table; of chosen experiments, the tables of each.
 void print_tables(const Json& results, const Options& options) {
   for (const Experiment& experiment : catalogue()) {
@@ -118,19 +140,19 @@ void reproduce(const Options& options) {
   const RunFolder folder(options.common.out);
   engine::ShardPool pool(thread_count(options.common));
   const Context context{chosen_recipe(options.common), options.common.seed, pool};
-  const Json manifest = folder.begin("reproduce",
-                                     {{"preset", options.common.preset},
-                                      {"seed", context.seed},
-                                      {"tasks", names},
-                                      {"control", options.control},
-                                      {"content", contents(sources)},
-                                      {"vit", to_json(context.recipe.vit)},
-                                      {"pretrain", to_json(context.recipe.pretrain)},
-                                      {"finetune", to_json(context.recipe.finetune)},
-                                      {"arithmetic", arithmetic(context.recipe)}},
-                                     context.seed, pool.threads());
+  const Json fingerprint{{"preset", options.common.preset},
+                         {"seed", context.seed},
+                         {"tasks", names},
+                         {"control", options.control},
+                         {"content", contents(sources)},
+                         {"vit", to_json(context.recipe.vit)},
+                         {"pretrain", to_json(context.recipe.pretrain)},
+                         {"finetune", to_json(context.recipe.finetune)},
+                         {"arithmetic", arithmetic(context.recipe)}};
+  Json manifest = folder.begin("reproduce", fingerprint, context.seed, pool.threads());
   const Stopwatch stopwatch;
-  const Json results = run_chain(context, sources, options, folder);
+  Json results = run_chain(context, sources, options, folder);
+  if (const std::optional<Json> earlier = folder.finished(fingerprint)) keep_earlier(*earlier, results, manifest);
   folder.finish(manifest, results);
   write_report(folder.path());
   print_tables(results, options);
@@ -156,8 +178,10 @@ int main(int argc, char** argv) {
   add_common_options(line, options.common, "");
   line.option("--tasks", options.tasks, "Tasks to learn and add (default: the eight built-in ones)");
   line.option("--control", options.control, "A task to pre-train on and watch, or none");
-  line.option("--experiments", options.experiments,
-              "Which to run, with what they need before them (default: all that these tasks allow)")
+  line.option(
+          "--experiments", options.experiments,
+          "Which to run, with what they need before them (default: all that these tasks allow); the results of others "
+          "that are in --out stay in the report")
       .among(experiment_names());
   return run_program(line, argc, argv, [&] { reproduce(options); });
 }

@@ -134,6 +134,15 @@ BOOST_AUTO_TEST_CASE(experiments_can_be_chosen) {
   BOOST_CHECK(results.contains("single_task") && results.contains("linearization_error"));
   BOOST_CHECK(!results.contains("task_addition") && !std::filesystem::exists(folder.path() / "task_addition"));
   check_silent(text_of(folder.path() / "report.html"), "Task addition");
+  BOOST_CHECK(!read_json(folder.path() / "manifest.json").contains("kept"));
+
+  // What the next one is not asked for stays.
+  const ProcessResult third = run_process(command + "pretrain");
+  BOOST_REQUIRE_MESSAGE(third.status == 0, third.output);
+  BOOST_CHECK_EQUAL(read_json(folder.path() / "results.json").dump(), results.dump());
+  BOOST_CHECK(read_json(folder.path() / "manifest.json").at("kept") ==
+              Json({"finetune", "single_task", "linearization_error"}));
+  check_says(text_of(folder.path() / "report.html"), "Single-task test accuracy");
 
   const std::string nowhere = (folder.path() / "refused").string();
   const ProcessResult negation = run_process(
