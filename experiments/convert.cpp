@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "experiments/common/clip_options.hpp"
+#include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
 #include "models/clip_convert.hpp"
 
@@ -23,7 +24,7 @@ int main(int argc, char** argv) {
   return run_program(line, argc, argv, [&] {
     const models::ClipLayout to =
         layout == "open_clip" ? models::ClipLayout::open_clip : models::ClipLayout::hugging_face;
-    models::convert_checkpoint(checkpoint, to, out, options.activation);
+    models::convert_checkpoint(checkpoint, to, out, options.activation, [] { stop_stage_if_asked("converting"); });
     std::printf("%s\n", out.c_str());
   });
 }

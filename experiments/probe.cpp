@@ -62,6 +62,7 @@ Tensor features(const nn::Model& model, const nn::ParamTree& weights, const Tens
   pool.run_ordered<Tensor>(
       engine::shard_count(B, shard_size),
       [&](std::int64_t shard) {
+        stop_stage_if_asked("probing");
         const auto [begin, end] = engine::shard_range(shard, B, shard_size);
         return model(params, inputs.slice(0, begin, end)).tensor();
       },

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
 #include "experiments/common/text_table.hpp"
 #include "models/task_vector_files.hpp"
@@ -13,12 +14,14 @@
 namespace experiments {
 namespace {
 
+void between() { stop_stage_if_asked("reading the checkpoints"); }
+
 std::vector<std::filesystem::path> paths_of(const std::vector<std::string>& names) {
   return {names.begin(), names.end()};
 }
 
 void print_norms(const std::vector<std::string>& files) {
-  const std::vector<double> products = models::inner_products(paths_of(files));
+  const std::vector<double> products = models::inner_products(paths_of(files), between);
   TextTable table;
   for (std::size_t i = 0; i < files.size(); ++i)
     table.row(files[i], {decimals(std::sqrt(products[i * files.size() + i]), 6)});
@@ -27,7 +30,7 @@ void print_norms(const std::vector<std::string>& files) {
 
 // Rows and columns are numbered: the files' names are long.
 void print_cosines(const std::vector<std::string>& files) {
-  const std::vector<double> products = models::inner_products(paths_of(files));
+  const std::vector<double> products = models::inner_products(paths_of(files), between);
   const std::size_t n = files.size();
   TextTable table;
   std::vector<std::string> head;
@@ -73,10 +76,10 @@ int main(int argc, char** argv) {
   return run_program(line, argc, argv, [&] {
     if (norm.is_chosen()) return print_norms(files);
     if (cosines.is_chosen()) return print_cosines(files);
-    if (subtract.is_chosen()) models::subtract_checkpoints(tuned, base, out);
-    if (add.is_chosen()) models::add_task_vectors(base, paths_of(files), factor, out);
-    if (scale.is_chosen()) models::scale_task_vector(tau, factor, out);
-    if (negate.is_chosen()) models::scale_task_vector(tau, -1.0, out);
+    if (subtract.is_chosen()) models::subtract_checkpoints(tuned, base, out, between);
+    if (add.is_chosen()) models::add_task_vectors(base, paths_of(files), factor, out, between);
+    if (scale.is_chosen()) models::scale_task_vector(tau, factor, out, between);
+    if (negate.is_chosen()) models::scale_task_vector(tau, -1.0, out, between);
     std::printf("%s\n", out.c_str());
   });
 }

@@ -65,12 +65,14 @@ struct Term {
   const Operand* operand;
 };
 void write_sum(const Operand& like, std::span<const Term> terms,
-               const std::function<std::string(const ClipTensor&)>& type, const std::filesystem::path& out) {
+               const std::function<std::string(const ClipTensor&)>& type, const std::filesystem::path& out,
+               const BetweenBlocks& between) {
   std::vector<ClipSpec> specs;
   for (const auto& [name, tensor] : like.tensors) specs.push_back({name, tensor.shape(), type(tensor)});
   std::vector<float> values;
   std::vector<double> sum;
   const auto range = [&](const std::string& name, std::int64_t begin, std::span<float> result) {
+    between();
     sum.assign(result.size(), 0.0);
     values.resize(result.size());
     for (const Term& term : terms) {
@@ -90,18 +92,18 @@ std::string own_type(const ClipTensor& tensor) { return tensor.type() == "F64" ?
 }  // namespace
 
 void subtract_checkpoints(const std::filesystem::path& theta, const std::filesystem::path& theta0,
-                          const std::filesystem::path& out) {
+                          const std::filesystem::path& out, const BetweenBlocks& between) {
   const std::vector<Operand> both = operands(std::vector{theta, theta0});
   const Operand& tuned = both[0];
   const Operand& base = both[1];
   demand_within(tuned, base);
   const std::vector<Term> terms{{1.0, &tuned}, {-1.0, &base}};
   write_sum(
-      tuned, terms, [](const ClipTensor&) { return "F32"; }, out);
+      tuned, terms, [](const ClipTensor&) { return "F32"; }, out, between);
 }
 
 void add_task_vectors(const std::filesystem::path& theta0, std::span<const std::filesystem::path> taus, double alpha,
-                      const std::filesystem::path& out) {
+                      const std::filesystem::path& out, const BetweenBlocks& between) {
   std::vector<std::filesystem::path> paths{theta0};
   paths.insert(paths.end(), taus.begin(), taus.end());
   const std::vector<Operand> all = operands(paths);
@@ -111,15 +113,16 @@ void add_task_vectors(const std::filesystem::path& theta0, std::span<const std::
     demand_within(tau, base);
     terms.push_back({alpha, &tau});
   }
-  write_sum(base, terms, own_type, out);
+  write_sum(base, terms, own_type, out, between);
 }
 
-void scale_task_vector(const std::filesystem::path& tau, double alpha, const std::filesystem::path& out) {
+void scale_task_vector(const std::filesystem::path& tau, double alpha, const std::filesystem::path& out,
+                       const BetweenBlocks& between) {
   const std::vector<Operand> one = operands(std::vector{tau});
-  write_sum(one[0], std::vector<Term>{{alpha, &one[0]}}, own_type, out);
+  write_sum(one[0], std::vector<Term>{{alpha, &one[0]}}, own_type, out, between);
 }
 
-std::vector<double> inner_products(std::span<const std::filesystem::path> taus) {
+std::vector<double> inner_products(std::span<const std::filesystem::path> taus, const BetweenBlocks& between) {
   const std::vector<Operand> vectors = operands(taus);
   std::map<std::string, engine::Shape> shapes;
   for (const Operand& vector : vectors) {
@@ -137,6 +140,7 @@ std::vector<double> inner_products(std::span<const std::filesystem::path> taus) 
   std::vector<std::vector<float>> block(n);
   for (const auto& [name, shape] : shapes) {
     for (std::int64_t begin = 0; begin < shape.numel(); begin += kBlock) {
+      between();
       const std::size_t count = static_cast<std::size_t>(std::min(kBlock, shape.numel() - begin));
       for (std::size_t i = 0; i < n; ++i) {
         block[i].assign(count, 0.0F);  // of one that lacks the tensor

@@ -33,8 +33,7 @@ void interrupt_after(int times) noexcept { questions_left = times; }
 void reset_interrupt() noexcept { requested = false; }
 
 void stop_stage_if_asked(const std::string& doing) {
-  if (interrupt_requested())
-    throw Interrupted("stopped while " + doing + "; the same command starts this stage again.");
+  if (interrupt_requested()) throw Interrupted("stopped while " + doing + "; the same command starts that again.");
 }
 
 }  // namespace experiments

@@ -15,8 +15,8 @@ void catch_interrupts();  // SIGINT and SIGTERM set the flag; a second one ends 
 bool interrupt_requested() noexcept;
 void reset_interrupt() noexcept;  // as if none had come
 
-// For stages that keep nothing of what they have half done. Throws Interrupted if one is requested, "stopped while <doing>;
-// the same command starts this stage again."
+// For what keeps nothing of what it has half done. Throws Interrupted if one is requested, "stopped while <doing>; the same
+// command starts that again."
 void stop_stage_if_asked(const std::string& doing);
 
 // For tests: Ctrl-C as it would come when the question has been asked `times` more times.

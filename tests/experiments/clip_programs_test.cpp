@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 
 #include "nn/safetensors.hpp"
 #include "tests/experiments/process.hpp"
@@ -139,6 +140,28 @@ BOOST_AUTO_TEST_CASE(task_vectors_of_files) {
   check_says(run_process("{bin}/task_vector subtract " + inputs.file("pixels") + " " + base + " --out " + edited),
              "does not fit");
   BOOST_CHECK_EQUAL(run_process("{bin}/task_vector").status, 2);
+}
+
+// Of a file with 8 GiB of zeros that takes no room, caught while it writes.
+BOOST_AUTO_TEST_CASE(one_signal_stops_a_long_work_and_leaves_nothing_half_written) {
+  const TemporaryDirectory folder;
+  const std::string tau = (folder.path() / "tau").string();
+  constexpr std::uint64_t kElements = std::uint64_t{1} << 31;
+  const std::string header = R"({"w":{"dtype":"F32","shape":[2147483648],"data_offsets":[0,8589934592]}})";
+  const std::uint64_t size = header.size();
+  std::ofstream(tau, std::ios::binary).write(reinterpret_cast<const char*>(&size), sizeof(size)) << header;
+  std::filesystem::resize_file(tau, sizeof(size) + size + 4 * kElements);
+  for (const std::string signal : {"TERM", "INT"}) {
+    const ProcessResult result =
+        run_process("bash -c 'set -m; cd " + folder.path().string() +
+                    "; {bin}/task_vector scale tau --out out & until ls out*.unfinished >/dev/null 2>&1; do sleep "
+                    "0.01; done; kill -" +
+                    signal + " $!; wait $!; echo status $?'");
+    for (const std::string part :
+         {"task_vector: stopped while reading the checkpoints; the same command starts that again.\n", "status 130\n"})
+      BOOST_CHECK_MESSAGE(result.output.find(part) != std::string::npos, result.output);
+    BOOST_CHECK_EQUAL(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <stdexcept>
 
 #include "models/clip.hpp"
 #include "models/clip_convert.hpp"
@@ -176,6 +177,43 @@ BOOST_AUTO_TEST_CASE(weights_that_clip_does_not_have_are_kept) {
   tests::check_close(edited.at("classifier.weight"), tensors.at("classifier.weight"), 0.0, "classifier");
   for (const auto& [name, tensor] : tau)
     tests::check_close(edited.at(name), engine::add(tensors.at(name), tensor).tensor(), 1e-6, name);
+}
+
+BOOST_AUTO_TEST_CASE(work_that_is_stopped_leaves_the_files_as_they_were) {
+  const Files files;
+  const std::vector<std::filesystem::path> taus{files.path("tau0"), files.path("tau1")};
+  models::add_task_vectors(kBase, taus, 1.0, files.path("out"));
+  const std::string before = tests::bytes_of_file(files.path("out"));
+  const auto stopped = [](const auto& work) {  // each time later, until it comes to its end
+    int stops = 0;
+    for (bool ended = false; !ended; ++stops) {
+      int left = 7 * stops;
+      const auto between = [&left] {
+        if (left-- == 0) throw std::domain_error("stop");
+      };
+      try {
+        work(between);
+        ended = true;
+      } catch (const std::domain_error&) {
+      }
+    }
+    return stops;
+  };
+  const auto is_as_it_was = [&] {
+    BOOST_CHECK(tests::bytes_of_file(files.path("out")) == before);
+    BOOST_CHECK_EQUAL(std::distance(std::filesystem::directory_iterator(files.folder.path()), {}), 5);
+  };
+  BOOST_CHECK_GT(stopped([&](const models::BetweenBlocks& between) {
+                   is_as_it_was();
+                   models::add_task_vectors(kBase, taus, 1.0, files.path("out"), between);
+                 }),
+                 2);
+  BOOST_CHECK_GT(stopped([&](const models::BetweenBlocks& between) {
+                   is_as_it_was();
+                   models::convert_checkpoint(kBase, ClipLayout::open_clip, files.folder.path(), std::nullopt, between);
+                 }),
+                 2);
+  BOOST_CHECK_GT(stopped([&](const models::BetweenBlocks& between) { models::inner_products(taus, between); }), 2);
 }
 
 BOOST_AUTO_TEST_CASE(q_k_and_v_are_all_numbers_or_refused) {
