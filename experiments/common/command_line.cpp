@@ -1,11 +1,15 @@
 #include "experiments/common/command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <type_traits>
+
+#include "nn/nearest_name.hpp"
 
 namespace experiments {
 namespace {
@@ -27,6 +31,36 @@ std::string refuse_nan(const std::string& text) {
 // CLI11 takes -1 for the largest unsigned number.
 std::string refuse_minus(const std::string& text) {
   return text.starts_with('-') ? "Value " + text + " is negative" : "";
+}
+
+// Of the first line that begins with it; 0 if none does.
+int line_of(const std::string& key, const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    const std::size_t begin = line.find_first_not_of(" \t\"'");
+    if (begin == std::string::npos || line.compare(begin, key.size(), key) != 0) continue;
+    const std::size_t end = begin + key.size();
+    if (end == line.size() || std::string(" \t\"'=:\r").find(line[end]) != std::string::npos) return number;
+  }
+  return 0;
+}
+
+// What is wrong with the configuration file, where CLI11 speaks of an INI and names no file: its first unknown key.
+std::string told(const CLI::ConfigError& error, const CLI::App& app) {
+  if (app.get_config_ptr() == nullptr || app.get_config_ptr()->empty()) return error.what();
+  const std::string file = app.get_config_ptr()->results().back();
+  std::vector<std::string> known;
+  for (const CLI::Option* const option : app.get_options())
+    known.insert(known.end(), option->get_lnames().begin(), option->get_lnames().end());
+  for (const CLI::ConfigItem& item : app.get_config_formatter()->from_file(file)) {
+    const std::string key = item.fullname();
+    if (item.name == "++" || item.name == "--" || std::ranges::find(known, key) != known.end()) continue;  // sections
+    const int line = line_of(item.name, file);
+    return file + (line > 0 ? ", line " + std::to_string(line) : "") + ": no option '" + key + "'; nearest: '" +
+           nn::nearest_name(key, known) + "'";
+  }
+  return file + ": " + error.what();
 }
 
 }  // namespace
@@ -136,6 +170,9 @@ std::optional<int> CommandLine::parse(int argc, char** argv) {
   try {
     app_->parse(argc, argv);
     return std::nullopt;
+  } catch (const CLI::ConfigError& error) {
+    app_->exit(CLI::ConfigError(told(error, *app_), CLI::ExitCodes::ConfigError));
+    return kMisused;
   } catch (const CLI::ParseError& error) {
     return app_->exit(error) == 0 ? 0 : kMisused;
   }

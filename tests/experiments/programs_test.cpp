@@ -121,11 +121,19 @@ BOOST_AUTO_TEST_CASE(a_configuration_file_sets_options) {
 
 BOOST_AUTO_TEST_CASE(a_configuration_file_with_an_unknown_option_is_refused) {
   const TemporaryDirectory folder;
-  std::ofstream(folder.path() / "run.toml") << "presett = \"smoke\"\n";
-  const ProcessResult result = run_process("{bin}/pretrain --config " + (folder.path() / "run.toml").string() +
-                                           " --out " + folder.path().string());
-  BOOST_CHECK_EQUAL(result.status, 2);
-  BOOST_CHECK_MESSAGE(result.output.find("presett") != std::string::npos, result.output);
+  const std::string file = (folder.path() / "run.toml").string();
+  const auto check = [&](const std::string& text, const std::string& message) {
+    std::ofstream(file) << text;
+    const ProcessResult result = run_process("{bin}/pretrain --config " + file + " --out " + folder.path().string());
+    BOOST_CHECK_EQUAL(result.status, 2);
+    check_says(result, file + message + "\n");
+    BOOST_CHECK_MESSAGE(result.output.find("INI") == std::string::npos, result.output);
+  };
+  check("# preset\nseed = 1\npresett = \"smoke\"\n", ", line 3: no option 'presett'; nearest: 'preset'");
+  check("pretrain_steps = 3\n", ", line 1: no option 'pretrain_steps'; nearest: 'pretrain-steps'");
+  check("[seeds]\nseed = 1\n", ", line 2: no option 'seeds.seed'; nearest: 'seed'");
+  check("thread\n", ", line 1: no option 'thread'; nearest: 'threads'");
+  check("help = true\n", ": help: This option is not allowed in a configuration file");
 }
 
 BOOST_AUTO_TEST_CASE(a_later_option_goes_before_an_earlier_one) {
