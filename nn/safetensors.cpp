@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/tensor/brain_float.hpp"
 #include "nn/safetensors_elements.hpp"
 #include "nn/safetensors_input.hpp"
 #include "nn/safetensors_writer.hpp"
@@ -76,7 +77,7 @@ Tensor read_tensor(SafetensorsInput& input, const CheckedHeader::NamedEntry& nam
   const auto& [name, entry] = named;
   const engine::Shape shape(entry.shape);
   if (entry.dtype == "F16") return read_widened(input, shape, float_of_f16);
-  if (entry.dtype == "BF16") return read_widened(input, shape, float_of_bf16);
+  if (entry.dtype == "BF16") return read_widened(input, shape, engine::float_of_bf16);
   for (const DType dtype : {DType::f32, DType::f64, DType::i64}) {
     if (entry.dtype != file_type(dtype)) continue;
     Tensor result = Tensor::empty(shape, dtype);

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
+
+#include "engine/tensor/brain_float.hpp"
 
 namespace nn {
 namespace {
@@ -55,7 +56,7 @@ void decode_floats(const std::string_view type, const std::byte* from, std::span
   } else if (type == "F16") {
     decode<std::uint16_t>(from, out, float_of_f16);
   } else if (type == "BF16") {
-    decode<std::uint16_t>(from, out, float_of_bf16);
+    decode<std::uint16_t>(from, out, engine::float_of_bf16);
   } else {
     decode<double>(from, out, [](double value) { return static_cast<float>(value); });
   }
@@ -67,7 +68,7 @@ void encode_floats(const std::string_view type, std::span<const float> values, s
   } else if (type == "F16") {
     encode<std::uint16_t>(values, out, f16_of_float);
   } else if (type == "BF16") {
-    encode<std::uint16_t>(values, out, bf16_of_float);
+    encode<std::uint16_t>(values, out, engine::bf16_of_float);
   } else {
     encode<double>(values, out, [](float value) { return static_cast<double>(value); });
   }
@@ -86,12 +87,6 @@ std::uint16_t f16_of_float(const float value) noexcept {
     half = (magnitude - ((127u - 15u) << 23) + 0xFFFu + (magnitude >> 13 & 1u)) >> 13;
   }
   return static_cast<std::uint16_t>(sign | half);
-}
-
-std::uint16_t bf16_of_float(const float value) noexcept {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  if (std::isnan(value)) return static_cast<std::uint16_t>(bits >> 16 | 0x40u);
-  return static_cast<std::uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
 }
 
 }  // namespace nn

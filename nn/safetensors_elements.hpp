@@ -32,10 +32,4 @@ inline float float_of_f16(const std::uint16_t half) noexcept {
 }
 std::uint16_t f16_of_float(float value) noexcept;
 
-// bfloat16 is the upper half of an f32.
-inline float float_of_bf16(const std::uint16_t brain) noexcept {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(brain) << 16);
-}
-std::uint16_t bf16_of_float(float value) noexcept;
-
 }  // namespace nn

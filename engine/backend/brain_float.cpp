@@ -1,21 +1,11 @@
 #include "engine/backend/brain_float.hpp"
 
-#include <bit>
 #include <utility>
 
+#include "engine/tensor/brain_float.hpp"
 #include "engine/tensor/walk.hpp"
 
 namespace engine::backend {
-namespace {
-
-std::uint16_t rounded(float x) noexcept {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
-  const std::uint32_t to_even = 0x7FFF + ((bits >> 16) & 1);
-  const bool is_nan = (bits & 0x7FFFFFFF) > 0x7F800000;
-  return static_cast<std::uint16_t>((is_nan ? bits | 0x400000 : bits + to_even) >> 16);
-}
-
-}  // namespace
 
 BrainFloats round_to_bf16(const Tensor& x) {
   // Columns that are contiguous stay columns, since transposing costs more than rounding.
@@ -34,9 +24,9 @@ BrainFloats round_to_bf16(const Tensor& x) {
     const float* const row = in + runs[0].offset;
     const std::int64_t step = runs[0].stride;
     if (step == 1) {
-      for (std::int64_t i = 0; i < count; ++i) out[i] = rounded(row[i]);
+      for (std::int64_t i = 0; i < count; ++i) out[i] = bf16_of_float(row[i]);
     } else {
-      for (std::int64_t i = 0; i < count; ++i) out[i] = rounded(row[i * step]);
+      for (std::int64_t i = 0; i < count; ++i) out[i] = bf16_of_float(row[i * step]);
     }
     out += count;
   });
@@ -51,9 +41,7 @@ BrainFloats round_to_bf16(const Tensor& x) {
 Tensor values_in_bf16(const Tensor& x) {
   Tensor result = x.clone();
   float* const values = result.writable().data<float>();
-  for (std::int64_t i = 0; i < result.numel(); ++i) {
-    values[i] = std::bit_cast<float>(std::uint32_t{rounded(values[i])} << 16);
-  }
+  for (std::int64_t i = 0; i < result.numel(); ++i) values[i] = float_of_bf16(bf16_of_float(values[i]));
   return result;
 }
 

@@ -1,4 +1,4 @@
-// bfloat16: the upper half of an f32.                                                       PRIVATE to engine.
+// Tensors rounded to bf16 (engine/tensor/brain_float.hpp).                                  PRIVATE to engine.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace engine::backend {
 
-// A stack of matrices rounded to bf16, to nearest, ties to even; NaN stays NaN. Extents are those of `x`, strides may differ.
+// A stack of matrices rounded to bf16. Extents are those of `x`, strides may differ.
 struct BrainFloats {
   Storage bits;
   View view;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/tensor/brain_float.hpp"
 #include "engine/tensor/random.hpp"
 #include "nn/safetensors_elements.hpp"
 #include "nn/safetensors_writer.hpp"
@@ -26,11 +27,11 @@ BOOST_AUTO_TEST_CASE(every_half_goes_to_f32_and_back_to_the_bit) {
     } else {
       BOOST_REQUIRE_EQUAL(nn::f16_of_float(wide), half);
     }
-    const float brain = nn::float_of_bf16(half);
+    const float brain = engine::float_of_bf16(half);
     if (std::isnan(brain)) {
-      BOOST_REQUIRE(std::isnan(nn::float_of_bf16(nn::bf16_of_float(brain))));
+      BOOST_REQUIRE(std::isnan(engine::float_of_bf16(engine::bf16_of_float(brain))));
     } else {
-      BOOST_REQUIRE_EQUAL(nn::bf16_of_float(brain), half);
+      BOOST_REQUIRE_EQUAL(engine::bf16_of_float(brain), half);
     }
   }
 }
@@ -43,9 +44,9 @@ BOOST_AUTO_TEST_CASE(narrowing_rounds_to_the_nearest_ties_to_even) {
   BOOST_CHECK_EQUAL(nn::f16_of_float(1.0F + 0x1p-11F), 0x3C00);
   BOOST_CHECK_EQUAL(nn::f16_of_float(1.0F + 0x1.8p-10F), 0x3C02);
   BOOST_CHECK_EQUAL(nn::f16_of_float(-3.140625F), 0xC248);
-  BOOST_CHECK_EQUAL(nn::bf16_of_float(1.0F + 0x1p-8F), 0x3F80);
-  BOOST_CHECK_EQUAL(nn::bf16_of_float(1.0F + 0x1.8p-7F), 0x3F82);
-  BOOST_CHECK_EQUAL(nn::bf16_of_float(-std::numeric_limits<float>::infinity()), 0xFF80);
+  BOOST_CHECK_EQUAL(engine::bf16_of_float(1.0F + 0x1p-8F), 0x3F80);
+  BOOST_CHECK_EQUAL(engine::bf16_of_float(1.0F + 0x1.8p-7F), 0x3F82);
+  BOOST_CHECK_EQUAL(engine::bf16_of_float(-std::numeric_limits<float>::infinity()), 0xFF80);
   engine::Random random(1);
   for (int i = 0; i < 10000; ++i) {  // no other half is nearer
     const float value = static_cast<float>(random.normal() * std::exp2(20.0 * random.normal() / 3.0 - 4.0));
