@@ -1,14 +1,13 @@
 // Eigenpairs by LAPACK's divide and conquer, dsyevd.                                   [LAPACK Users' Guide, section 2.2.4]
 //
 // Debian's OpenBLAS exports LAPACK's Fortran routines but no C header for them, so the one we call is declared here.
-#include <cblas.h>
-
 #include <cassert>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "engine/backend/kernels.hpp"
+#include "engine/backend/openblas.hpp"
 
 extern "C" void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
                         double* work, const int* lwork, int* iwork, const int* liwork, int* info,
@@ -17,9 +16,7 @@ extern "C" void dsyevd_(const char* jobz, const char* uplo, const int* n, double
 namespace engine::backend {
 
 void symmetric_eig(MutableTensor a, MutableTensor values) {
-  // One thread, as everywhere: with several, OpenBLAS sums in an order that depends on their number.
-  static const bool single = (openblas_set_num_threads(1), true);
-  (void)single;
+  use_one_blas_thread();
   const int N = static_cast<int>(a.shape()[0]);
   if (N == 0) return;
   const auto solve = [&](double* work, int work_size, int* iwork, int iwork_size) {

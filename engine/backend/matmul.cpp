@@ -1,7 +1,5 @@
 // out = multiply ⊙ (a b + bias + addend + out): f32 by oneDNN's matmul with post-ops, its factors rounded to bf16 on request; f64 by
 // OpenBLAS.
-#include <cblas.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -12,6 +10,7 @@
 #include "engine/backend/brain_float.hpp"
 #include "engine/backend/dnnl_runtime.hpp"
 #include "engine/backend/kernels.hpp"
+#include "engine/backend/openblas.hpp"
 #include "engine/backend/small_matmul.hpp"
 #include "engine/backend/stack.hpp"
 #include "engine/parallel/precision.hpp"
@@ -222,8 +221,7 @@ std::array<std::int64_t, 2> matrix_strides(const Tensor& x) {
 }
 
 void matmul_f64(const Tensor& a, const Tensor& b, const MutableTensor& out, const Epilogue& epilogue) {
-  static const bool single = (openblas_set_num_threads(1), true);  // a shard runs on one thread
-  (void)single;
+  use_one_blas_thread();
   const std::int64_t M = out.shape()[-2];
   const std::int64_t N = out.shape()[-1];
   const std::int64_t K = a.shape()[-1];
