@@ -410,8 +410,9 @@ std::string ntk_localization_table(const Json& results) {
          "localisation: of an eigenfunction on both tasks, the larger of its shares on one; 0.5 is none, 1 complete\n"
          "joint, carried: local energy of the first " +
          R +
-         " eigenfunctions on both tasks' images, or made on half of one's own and carried to the others;\n"
-         "                0 is localised, 1 not at all, more than 1 stronger elsewhere\n"
+         " eigenfunctions on both tasks' images,\n"
+         "               or made on half of one's own and carried to the others;\n"
+         "               0 is localised, 1 not at all, more than 1 stronger elsewhere\n"
          "the largest eigenvalue by Lanczos on pushes and pulls differs by " +
          std::string(checked) + " at most\n";
 }

@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "experiments/arithmetic/scores.hpp"
 
@@ -50,6 +52,67 @@ std::string plot(const std::vector<std::string>& parts) {
   return text + "\n";
 }
 
+// A point of a panel, in pixels from its lower left corner, and its name.
+struct PlottedPoint {
+  double x, y;
+  std::string name;
+};
+
+struct Label {
+  double x, y;       // the end of the text that is next to the point, in the middle of its height
+  bool to_the_left;  // of the point
+  bool is_away;      // far enough to need a line to the point
+  double point_x, point_y;
+  std::string text;
+};
+
+struct Box {
+  double left, bottom, right, top;
+  bool meets(const Box& other) const {
+    return left < other.right && other.left < right && bottom < other.top && other.bottom < top;
+  }
+};
+
+// Names beside their points in a square panel, where they hide neither each other nor a point: each in turn, from the top, at
+// the nearest such place to the left or right of its point; where there is none, at the left.
+std::vector<Label> beside(std::vector<PlottedPoint> points, double side) {
+  constexpr double kBeside = 9.0, kCharacter = 6.6, kHalfLine = 6.5, kHalfPoint = 5.5, kStep = 3.0;
+  std::ranges::stable_sort(points, std::greater<>(), &PlottedPoint::y);
+  std::vector<Box> taken;
+  for (const PlottedPoint& p : points)
+    taken.push_back({p.x - kHalfPoint, p.y - kHalfPoint, p.x + kHalfPoint, p.y + kHalfPoint});
+  std::vector<Label> labels;
+  for (const PlottedPoint& p : points) {
+    const double width = kCharacter * static_cast<double>(p.name.size());
+    const auto box = [&](const Label& label) {
+      const double left = label.to_the_left ? label.x - width : label.x;
+      return Box{left, label.y - kHalfLine, left + width, label.y + kHalfLine};
+    };
+    const auto candidate = [&](double up, bool to_the_left) {
+      const bool is_away = std::abs(up) > kHalfLine;
+      const double gap = is_away ? 2.0 * kBeside : kBeside;
+      return Label{p.x + (to_the_left ? -gap : gap), p.y + up, to_the_left, is_away, p.x, p.y, p.name};
+    };
+    const auto is_free = [&](const Label& label) {
+      const Box own = box(label);
+      return own.left >= 0.0 && own.right <= side && own.bottom >= 0.0 && own.top <= side &&
+             std::ranges::none_of(taken, [&](const Box& other) { return own.meets(other); });
+    };
+    Label chosen = candidate(0.0, true);
+    for (double far = 0.0; far < side && !is_free(chosen); far += kStep) {
+      for (const auto& [up, to_the_left] : {std::pair(far, true), {-far, false}, {-far, true}, {far, false}}) {
+        if (const Label label = candidate(up, to_the_left); is_free(label)) {
+          chosen = label;
+          break;
+        }
+      }
+    }
+    taken.push_back(box(chosen));
+    labels.push_back(std::move(chosen));
+  }
+  return labels;
+}
+
 }  // namespace
 
 std::vector<Figure> pretraining_figures(const Json& results) {
@@ -67,29 +130,59 @@ std::vector<Figure> pretraining_figures(const Json& results) {
 }
 
 std::vector<Figure> single_task_figures(const Json& results) {
-  std::string data;
   double least = 1.0;
+  double most = 0.0;
   for (const Json& point : results.at("points")) {
-    for (const char* mode : kModes) least = std::min(least, point.at(mode).get<double>());
-    data += line({number(point.at("standard"), 100), number(point.at("posthoc"), 100), number(point.at("linear"), 100),
-                  name_cell(point.at("task").get<std::string>())});
+    for (const char* mode : kModes) {
+      least = std::min(least, point.at(mode).get<double>());
+      most = std::max(most, point.at(mode).get<double>());
+    }
   }
-  const std::string range = "[" + number(std::min(90.0, 10.0 * std::floor(10.0 * least))) + ":100]";
-  const auto scatter = [&](const std::string& column, const std::string& style) {
-    return plot({range + " " + range + " x with lines lc rgb '#7f7f7f' lw 1 dt 3 notitle",
-                 "'points' using 1:" + column + " with points " + style + " ps 1.2 notitle",
-                 "'' using 1:" + column + ":4 with labels right offset -0.9,0 font ',11' notitle"});
-  };
-  return {{.caption =
-               "Single-task test accuracy of the network fine-tuned in weight space (to the right) against its "
-               "linearisation (left panel) and against fine-tuning in the tangent space (right panel). How far a "
-               "task lies below the dotted line is the non-linear advantage, up to the factor 1 / (1 - 1/classes).",
-           .script = "set multiplot layout 1,2\nset size square\nset xlabel 'standard (%)'\n"
-                     "set ylabel 'posthoc (%)'\n" +
-                     scatter("2", "lt 2") + "set ylabel 'linear (%)'\n" + scatter("3", "lt 3"),
-           .files = {{"points", data}},
-           .width = 860,
-           .height = 420}};
+  const double low = std::min(90.0, 10.0 * std::floor(10.0 * least));
+  const double high = std::max(low + 10.0, 10.0 * std::ceil(10.0 * most));
+  const std::string range = "[" + number(low) + ":" + number(high) + "]";
+  Figure figure{
+      .caption =
+          "Single-task test accuracy of the network fine-tuned in weight space (to the right) against its "
+          "linearisation (left panel) and against fine-tuning in the tangent space (right panel). How far a "
+          "task lies below the dotted line is the non-linear advantage, up to the factor 1 / (1 - 1/classes).",
+      .script =
+          "set multiplot\nset xlabel 'standard (%)'\nset tmargin at screen 0.952\n"
+          "set bmargin at screen 0.167\n",
+      .files = {},
+      .width = 860,
+      .height = 420};
+  const double side = 330.0;  // of a panel, in pixels
+  for (std::size_t m = 1; m < kModes.size(); ++m) {
+    const std::string mode = kModes[m];
+    const double left = m == 1 ? 80.0 : 510.0;
+    std::string data;
+    std::vector<PlottedPoint> points;
+    for (const Json& point : results.at("points")) {
+      data += line({number(point.at("standard"), 100), number(point.at(mode), 100)});
+      const auto pixels = [&](const std::string& of) {
+        return (100.0 * point.at(of).get<double>() - low) / (high - low) * side;
+      };
+      points.push_back({pixels("standard"), pixels(mode), point.at("task").get<std::string>()});
+    }
+    const auto coordinate = [&](double pixels) { return number(low + pixels / side * (high - low)); };
+    figure.script += "unset label\nunset arrow\nset lmargin at screen " + number(left / figure.width) +
+                     "\nset rmargin at screen " + number((left + side) / figure.width) + "\nset ylabel '" + mode +
+                     " (%)'\n";
+    for (const Label& label : beside(points, side)) {
+      const std::string place = coordinate(label.x) + "," + coordinate(label.y);
+      figure.script += "set label " + quoted(label.text) + " at " + place + (label.to_the_left ? " right" : " left") +
+                       " font ',11'\n";
+      if (label.is_away) {
+        figure.script += "set arrow from " + coordinate(label.point_x) + "," + coordinate(label.point_y) + " to " +
+                         place + " nohead back lc rgb '#7f7f7f' lw 0.7\n";
+      }
+    }
+    figure.script += plot({range + " " + range + " x with lines lc rgb '#7f7f7f' lw 1 dt 3 notitle",
+                           "'" + mode + "' using 1:2 with points lt " + std::to_string(m + 1) + " ps 1.1 notitle"});
+    figure.files.emplace_back(mode, data);
+  }
+  return {figure};
 }
 
 std::vector<Figure> addition_figures(const Json& results) {

@@ -28,9 +28,10 @@ constexpr std::string_view kHead = R"(<!DOCTYPE html>
 <title>Task arithmetic in the tangent space</title>
 <style>
 :root { color-scheme: light dark; --page: #fff; --ink: #111; --faint: #444; --line: #ccc; --panel: #f6f6f6;
-  --link: #0057ae; }
+  --link: #0057ae; --shade: rgb(0 0 0 / 25%); }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #16181c; --ink: #e8e8e8; --faint: #b4b4b4; --line: #444; --panel: #22252b; --link: #8ab8ff; }
+  :root { --page: #16181c; --ink: #e8e8e8; --faint: #b4b4b4; --line: #444; --panel: #22252b; --link: #8ab8ff;
+    --shade: rgb(255 255 255 / 25%); }
 }
 body { margin: 0 auto; padding: 1rem; max-width: 62rem; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif; }
@@ -38,14 +39,20 @@ h1, h2, h3 { line-height: 1.2; }
 h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
 nav a { display: inline-block; margin-right: 1rem; }
 a { color: var(--link); }
-pre { overflow-x: auto; padding: .6rem; background: var(--panel); font: .8rem/1.35 ui-monospace, monospace; }
+pre { --under: var(--panel); padding: .6rem; font: .8rem/1.35 ui-monospace, monospace; }
+/* What goes on beyond an edge has a shade there, which the cover that scrolls along hides at the end. */
+pre, figure > div { overflow-x: auto; background:
+  linear-gradient(90deg, var(--under) 40%, transparent) left / 3rem 100% no-repeat local,
+  linear-gradient(270deg, var(--under) 40%, transparent) right / 3rem 100% no-repeat local,
+  linear-gradient(90deg, var(--shade), transparent) left / 1.2rem 100% no-repeat,
+  linear-gradient(270deg, var(--shade), transparent) right / 1.2rem 100% no-repeat, var(--under); }
 table { border-collapse: collapse; }
 th, td { padding: .15rem 1rem .15rem 0; text-align: left; vertical-align: top; }
 td { overflow-wrap: anywhere; }
 td.number { text-align: right; }
 figure { margin: 1.5rem 0; }
-figure > div { overflow-x: auto; max-width: calc(1.1 * var(--width)); background: #fff; }
-figure svg { display: block; width: 100%; min-width: calc(.85 * var(--width)); height: auto; }
+figure > div { --under: #fff; --shade: rgb(0 0 0 / 25%); isolation: isolate; max-width: calc(1.1 * var(--width)); }
+figure svg { display: block; mix-blend-mode: multiply; width: 100%; min-width: calc(.85 * var(--width)); height: auto; }
 figcaption, .note { color: var(--faint); font-size: .9rem; }
 .note { border-left: .25rem solid #d55e00; padding-left: .6rem; }
 @media print { pre { white-space: pre-wrap; } figure, table { break-inside: avoid; } figure svg { min-width: 0; } }

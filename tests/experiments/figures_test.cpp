@@ -1,11 +1,17 @@
 // figures: what a run found drawn again, and what it says of folders and results that are not as they should be.
 #include "experiments/report/figures.hpp"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -148,6 +154,40 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_said_in_one_line_and_leaves_the_pag
   refused("", {(folder / "manifest.json").string(), "cannot be read"});
   BOOST_CHECK(text_of(folder / "report.html") == page);
   BOOST_CHECK(!fs::exists(folder / "figures"));
+}
+
+// Where the script puts the names: "set label 'task_1' at 9.375,9.375 right font ',11'".
+BOOST_AUTO_TEST_CASE(names_of_points_do_not_hide_each_other) {
+  constexpr double kSide = 330.0, kCharacter = 6.6, kLine = 12.0;  // pixels
+  for (const double spread : {0.0, 0.02, 0.5}) {
+    Json results{{"points", Json::array()}};
+    for (int i = 0; i < 8; ++i) {
+      const double accuracy = 0.1 + spread * i / 8.0;
+      results["points"].push_back(
+          {{"task", "task_" + std::to_string(i)}, {"standard", accuracy}, {"posthoc", accuracy}, {"linear", accuracy}});
+    }
+    const std::string script = experiments::single_task_figures(results).at(0).script;
+    const double span = spread == 0.5 ? 50.0 : 10.0;  // percent in a panel, from 10 on
+    std::vector<std::array<double, 2>> places;        // of the left end of a name, in the middle of its height
+    std::istringstream lines(script);
+    for (std::string line; std::getline(lines, line);) {
+      double x = 0.0, y = 0.0;
+      char name[16], side[16];
+      if (std::sscanf(line.c_str(), "set label '%15[^']' at %lf,%lf %15s", name, &x, &y, side) != 4) continue;
+      const double end = (x - 10.0) / span * kSide;
+      const double width = kCharacter * static_cast<double>(std::string_view(name).size());
+      places.push_back({std::string_view(side) == "right" ? end - width : end, (y - 10.0) / span * kSide});
+    }
+    BOOST_REQUIRE_EQUAL(places.size(), 16u);  // two panels
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      BOOST_CHECK(places[i][0] >= 0.0 && places[i][0] <= kSide);
+      for (std::size_t j = i / 8 * 8; j < i; ++j) {
+        const bool apart =
+            std::abs(places[i][1] - places[j][1]) >= kLine || std::abs(places[i][0] - places[j][0]) >= 6.0 * kCharacter;
+        BOOST_CHECK_MESSAGE(apart, "names " << i << " and " << j << " meet, spread " << spread);
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(damaged_results_are_an_exception_and_nothing_worse) {

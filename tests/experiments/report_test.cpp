@@ -201,9 +201,9 @@ BOOST_AUTO_TEST_CASE(names_are_shown_as_they_are) {
   BOOST_CHECK_EQUAL(count(page, "<svg"), 1);
   check_silent(page, "<script");
   check_says(page, "&lt;script&gt;alert(&#39;`touch x`&quot;&amp;&#39;)&lt;/script&gt;");
-  // In the figure gnuplot escapes it; its data files cannot hold a double quote, an end of line or a backslash.
+  // In the figure gnuplot escapes it; a name in its script holds neither a single quote nor an end of line.
   const std::string figure = page.substr(page.find("<svg"));
-  check_says(figure, "&lt;script>alert('`touch x`?&amp;')&lt;/script>??");
+  check_says(figure, "&lt;script>alert(\u2019`touch x`\"&amp;\u2019)&lt;/script>?\\");
 }
 
 BOOST_AUTO_TEST_CASE(a_quoted_name_is_no_command_of_gnuplot) {
