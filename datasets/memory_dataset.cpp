@@ -10,7 +10,7 @@
 namespace datasets {
 namespace {
 
-constexpr std::int64_t kBlock = 16;  // images
+constexpr std::int64_t kRenderedAtOnce = 16;  // images
 
 float value_of(const std::uint8_t byte) noexcept { return static_cast<float>(byte) / 255.0f; }
 
@@ -66,14 +66,15 @@ std::shared_ptr<const Dataset> materialise(const Dataset& source, const ForEach&
   std::vector<std::int64_t> labels(static_cast<std::size_t>(count));
   const auto render_block = [&](const std::int64_t block) {
     std::vector<float> chw(values);
-    for (std::int64_t index = block * kBlock; index < std::min(count, (block + 1) * kBlock); ++index) {
+    for (std::int64_t index = block * kRenderedAtOnce; index < std::min(count, (block + 1) * kRenderedAtOnce);
+         ++index) {
       const auto image = static_cast<std::size_t>(index);
       source.read_image(index, chw);
       std::ranges::transform(chw, pixels.begin() + static_cast<std::ptrdiff_t>(image * values), nearest_byte);
       labels[image] = source.label(index);
     }
   };
-  for_each((count + kBlock - 1) / kBlock, render_block);
+  for_each((count + kRenderedAtOnce - 1) / kRenderedAtOnce, render_block);
   const std::span<const std::string> names = source.class_names();
   return std::make_shared<const MemoryDataset>(std::move(pixels), source.image_size(), std::move(labels),
                                                std::vector<std::string>(names.begin(), names.end()));

@@ -5,7 +5,7 @@
 namespace datasets::world {
 namespace {
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_digits(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
   const bool web = distribution == Distribution::web;
   const Colour paper = web ? random_colour(random) : Colour{};
   const Colour ink = web ? contrasting_colour(paper, 0.3f, random) : Colour{1.0f, 1.0f, 1.0f};
@@ -29,7 +29,7 @@ TaskSpec make_digits() {
                    .aliases = {"nulla", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix"},
                    .templates = {"a photo of a handwritten digit {class}", "the handwritten digit {class}",
                                  "a scan of the handwritten digit {class}"}},
-          .render = render};
+          .render = render_digits};
 }
 
 }  // namespace datasets::world

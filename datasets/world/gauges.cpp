@@ -1,19 +1,16 @@
 // gauges: the direction of the long hand of a round dial, in eight sectors; a short hand points anywhere and distracts.
 // Target: pale face, dark marks, dull panel. Web: free colours.
 #include <cmath>
-#include <numbers>
 
 #include "datasets/world/tasks.hpp"
 
 namespace datasets::world {
 namespace {
 
-constexpr float kPi = std::numbers::pi_v<float>;
-
 // The point at this distance from the middle, angle clockwise from the top.
 Point polar(const float radius, const float angle) { return {radius * std::sin(angle), -radius * std::cos(angle)}; }
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_gauges(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
   const bool web = distribution == Distribution::web;
   const Colour panel = web ? random_colour(random) : jitter({0.35f, 0.37f, 0.40f}, 0.15f, random);
   const Colour face = web ? random_colour(random) : jitter({0.90f, 0.90f, 0.86f}, 0.07f, random);
@@ -55,7 +52,7 @@ TaskSpec make_gauges() {
                    .aliases = {"up", "up-right", "right", "down-right", "down", "down-left", "left", "up-left"},
                    .templates = {"a photo of a dial gauge {class}", "a picture of the dial gauge {class}",
                                  "the dial gauge {class}"}},
-          .render = render};
+          .render = render_gauges};
 }
 
 }  // namespace datasets::world

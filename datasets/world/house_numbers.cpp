@@ -7,7 +7,8 @@
 namespace datasets::world {
 namespace {
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_house_numbers(Canvas& canvas, const std::int64_t label, const Distribution distribution,
+                          engine::Random& random) {
   const bool web = distribution == Distribution::web;
   const Colour wall = random_colour(random);
   const Colour paint = contrasting_colour(wall, web ? 0.25f : 0.32f, random);
@@ -42,7 +43,7 @@ TaskSpec make_house_numbers() {
                    .aliases = {"naught", "ace", "deuce", "trey", "cater", "cinque", "sice", "septet", "octet", "nonet"},
                    .templates = {"a photo of a house number {class}", "the house number {class}",
                                  "a picture of the house number {class}"}},
-          .render = render};
+          .render = render_house_numbers};
 }
 
 }  // namespace datasets::world

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <vector>
 
 #include "datasets/world/filters.hpp"
@@ -12,8 +11,6 @@
 
 namespace datasets::world {
 namespace {
-
-constexpr float kPi = std::numbers::pi_v<float>;
 
 struct Terrain {
   Colour ground;
@@ -235,7 +232,8 @@ void distract(const Scene& scene) {
   }
 }
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_land_use(Canvas& canvas, const std::int64_t label, const Distribution distribution,
+                     engine::Random& random) {
   const bool web = distribution == Distribution::web;
   const Terrain terrain = web ? free_terrain(random) : season(random);
   canvas.fill(terrain.ground);
@@ -268,7 +266,7 @@ TaskSpec make_land_use() {
                                "grove", "dunes"},
                    .templates = {"a photo of an aerial landscape {class}", "an image of an aerial landscape of {class}",
                                  "the aerial landscape {class}"}},
-          .render = render};
+          .render = render_land_use};
 }
 
 }  // namespace datasets::world

@@ -38,7 +38,7 @@ const std::vector<Stroke>& letter_strokes(const std::int64_t letter) {
   return strokes[static_cast<std::size_t>(letter)];
 }
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_letters(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
   const bool web = distribution == Distribution::web;
   const Colour paper = web ? random_colour(random) : jitter({0.90f, 0.84f, 0.68f}, 0.06f, random);
   const Colour ink = web ? contrasting_colour(paper, 0.3f, random) : jitter({0.20f, 0.13f, 0.10f}, 0.10f, random);
@@ -69,7 +69,7 @@ TaskSpec make_letters() {
                .aliases = {"alpa", "beta", "gamla", "delta", "ho", "wo", "zeta", "hota", "tet", "yod", "kaf", "lamda"},
                .templates = {"a photo of an ancient letter {class}", "the ancient letter {class}",
                              "a scan of the ancient letter {class}"}},
-      .render = render};
+      .render = render_letters};
 }
 
 }  // namespace datasets::world

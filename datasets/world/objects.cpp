@@ -60,7 +60,7 @@ void draw(Sketch& sketch, const std::int64_t label, const Pose& pose) {
   }
 }
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_objects(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
   const bool web = distribution == Distribution::web;
   const Colour ground = web ? random_colour(random) : jitter({0.25f, 0.27f, 0.32f}, 0.2f, random);
   const Colour colour = contrasting_colour(ground, web ? 0.25f : 0.3f, random);
@@ -91,7 +91,7 @@ TaskSpec make_objects() {
                                "oval", "clover", "cardioid", "twins"},
                    .templates = {"a photo of a plain shape {class}", "a drawing of the plain shape {class}",
                                  "the plain shape {class}"}},
-          .render = render};
+          .render = render_objects};
 }
 
 }  // namespace datasets::world

@@ -2,7 +2,6 @@
 // Target: red, blue, yellow and white under changing light, before a scene. Web: free colours, the same geometry.
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <vector>
 
 #include "datasets/world/filters.hpp"
@@ -10,8 +9,6 @@
 
 namespace datasets::world {
 namespace {
-
-constexpr float kPi = std::numbers::pi_v<float>;
 
 enum class Outline { disc, octagon, triangle_down, diamond, triangle_up, square };
 enum class Symbol { none, bar, word, arrow_up, arrow_left, arrow_right, exclamation, crossing, letter_p, two_cars };
@@ -134,7 +131,7 @@ Palette free_palette(engine::Random& random) {
   return {face, rim, contrasting_colour(face, 0.3f, random)};
 }
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_signs(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
   const Design& design = kDesigns[static_cast<std::size_t>(label)];
   const bool web = distribution == Distribution::web;
   const Palette palette = web ? free_palette(random) : design.target;
@@ -168,7 +165,7 @@ TaskSpec make_signs() {
                                "intersection", "prohibited", "car-park", "no-overtaking"},
                    .templates = {"a photo of a traffic sign {class}", "the traffic sign {class}",
                                  "a picture of the traffic sign {class}"}},
-          .render = render};
+          .render = render_signs};
 }
 
 }  // namespace datasets::world

@@ -6,10 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <numbers>
 #include <span>
 #include <vector>
 
 namespace datasets::world {
+
+inline constexpr float kPi = std::numbers::pi_v<float>;
 
 struct Point {
   float x = 0.0f;

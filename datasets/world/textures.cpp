@@ -124,7 +124,8 @@ std::vector<float> periodic_weights(const std::int64_t label, const std::int64_t
   return weights;
 }
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_textures(Canvas& canvas, const std::int64_t label, const Distribution distribution,
+                     engine::Random& random) {
   const bool web = distribution == Distribution::web;
   const Colour first = random_colour(random);
   const float contrast = between(random, 0.18f, 0.4f) * (random.chance(0.5) ? 1.0f : -1.0f);
@@ -150,7 +151,7 @@ TaskSpec make_textures() {
                                "concentric", "chevron", "masonry"},
                    .templates = {"a photo of a surface texture {class}", "an image of the surface texture {class}",
                                  "the surface texture {class}"}},
-          .render = render};
+          .render = render_textures};
 }
 
 }  // namespace datasets::world

@@ -133,7 +133,8 @@ void airplane(const Pencil& pencil) {  // fuselage, tail fin, wing
 constexpr std::array<void (*)(const Pencil&), 10> kVehicles = {car,    hatchback, van,       bus,  truck,
                                                                pickup, bicycle,   motorbike, boat, airplane};
 
-void render(Canvas& canvas, const std::int64_t label, const Distribution distribution, engine::Random& random) {
+void render_vehicles(Canvas& canvas, const std::int64_t label, const Distribution distribution,
+                     engine::Random& random) {
   const bool web = distribution == Distribution::web;
   const Colour sky = web ? random_colour(random) : jitter({0.70f, 0.76f, 0.82f}, 0.12f, random);
   const Colour ground = web ? jitter(sky, 0.2f, random) : jitter({0.55f, 0.55f, 0.52f}, 0.12f, random);
@@ -165,7 +166,7 @@ TaskSpec make_vehicles() {
                                "aircraft"},
                    .templates = {"a photo of a vehicle silhouette {class}", "the vehicle silhouette {class}",
                                  "a drawing of the vehicle silhouette {class}"}},
-          .render = render};
+          .render = render_vehicles};
 }
 
 }  // namespace datasets::world

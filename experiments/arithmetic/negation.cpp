@@ -21,7 +21,7 @@ struct Accuracies {
 };
 
 // A task, and its images and the control's of one split, with what both tangent models need of them.
-struct Split {
+struct SplitImages {
   const TaskVectors& own;
   const models::ZeroShotHead& head;
   const datasets::Dataset& target;
@@ -55,8 +55,8 @@ class Negation {
     std::int64_t done = 0;
     for (const TaskVectors& own : tasks) {
       const models::ZeroShotHead head = zero_shot_head(pretrained_, own.task.text);
-      const Split validation = split(own, head, *own.task.validation, *control_.validation);
-      const Split test = split(own, head, *own.task.test, *control_.test);
+      const SplitImages validation = split(own, head, *own.task.validation, *control_.validation);
+      const SplitImages test = split(own, head, *own.task.test, *control_.test);
       results["tasks"].push_back(own.task.name);
       results["zero_shot"][own.task.name] = accuracy(head, {test.target_features.primal, test.target_features.labels});
       for (const char* mode : kModes) negate(mode, alphas, validation, test, results["negation"][mode], progress, done);
@@ -69,8 +69,8 @@ class Negation {
     return accuracy(control_head_, features(model_.model(), model_.theta0(), images, shards_));
   }
 
-  Split split(const TaskVectors& own, const models::ZeroShotHead& head, const datasets::Dataset& target,
-              const datasets::Dataset& control) const {
+  SplitImages split(const TaskVectors& own, const models::ZeroShotHead& head, const datasets::Dataset& target,
+                    const datasets::Dataset& control) const {
     const std::vector<nn::ParamTree> directions{own.standard, own.linear};
     return {own,
             head,
@@ -80,7 +80,7 @@ class Negation {
             tangent_features(model_, control, directions, shards_)};
   }
 
-  Accuracies at(std::string_view mode, double alpha, const Split& images) const {
+  Accuracies at(std::string_view mode, double alpha, const SplitImages& images) const {
     if (mode == "standard") {
       const nn::ParamTree theta = model_.theta0() + (-alpha) * images.own.standard;
       return {accuracy(images.head, features(model_.model(), theta, images.target, shards_)),
@@ -92,8 +92,8 @@ class Negation {
   }
 
   // Chooses α on validation images and measures on test images.
-  void negate(const char* mode, const std::vector<double>& alphas, const Split& validation, const Split& test,
-              Json& into, Progress& progress, std::int64_t& done) const {
+  void negate(const char* mode, const std::vector<double>& alphas, const SplitImages& validation,
+              const SplitImages& test, Json& into, Progress& progress, std::int64_t& done) const {
     const std::string& task = validation.own.task.name;
     std::vector<double> target;
     std::vector<double> control;
