@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "engine/ops/ops.hpp"
 #include "engine/tensor/hash.hpp"
 #include "engine/tensor/random.hpp"
 
@@ -65,6 +66,13 @@ engine::Tensor WordVectors::encode(const std::vector<std::string>& captions) con
     for (const double value : sum) rows.push_back(static_cast<float>(value / std::sqrt(squares)));
   }
   return engine::Tensor::from<float>(rows, {static_cast<std::int64_t>(captions.size()), dimension_});
+}
+
+engine::Tensor WordVectors::class_embeddings(const std::vector<std::vector<std::string>>& prompts) const {
+  engine::Vars rows;
+  for (const std::vector<std::string>& captions : prompts)
+    rows.push_back(reshape(engine::mean(encode(captions), {0}), {1, dimension_}));
+  return engine::l2_normalize(engine::concat(rows, 0)).tensor();
 }
 
 }  // namespace models

@@ -25,6 +25,9 @@ class WordVectors {
   // [N, E], rows of unit length. Throws std::invalid_argument for a caption without content words.
   engine::Tensor encode(const std::vector<std::string>& captions) const;
 
+  // [K, E], rows of unit length: the mean of the vectors of class c's captions prompts[c], normalised. Throws likewise.
+  engine::Tensor class_embeddings(const std::vector<std::vector<std::string>>& prompts) const;
+
  private:
   std::int64_t dimension_;
 };

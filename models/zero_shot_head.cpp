@@ -12,18 +12,6 @@ namespace models {
 using engine::Tensor;
 using engine::Var;
 
-namespace {
-
-Tensor embeddings_of(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts) {
-  engine::Vars rows;
-  for (const std::vector<std::string>& captions : prompts) {
-    rows.push_back(reshape(engine::mean(text.encode(captions), {0}), {1, text.dimension()}));
-  }
-  return engine::l2_normalize(engine::concat(rows, 0)).tensor();
-}
-
-}  // namespace
-
 ZeroShotHead::ZeroShotHead(const Tensor& class_embeddings, const double scale)
     : weights_(engine::scale(class_embeddings, scale).tensor()) {
   if (class_embeddings.shape().rank() != 2) {
@@ -31,10 +19,6 @@ ZeroShotHead::ZeroShotHead(const Tensor& class_embeddings, const double scale)
                              to_string(class_embeddings.shape()) + ".");
   }
 }
-
-ZeroShotHead::ZeroShotHead(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts,
-                           const double scale)
-    : ZeroShotHead(embeddings_of(text, prompts), scale) {}
 
 Var ZeroShotHead::logits(const Var& features) const {
   return engine::linear(engine::l2_normalize(features), weights_.to(features.dtype()));

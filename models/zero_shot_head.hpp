@@ -4,22 +4,17 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "engine/autodiff/var.hpp"
-#include "models/word_vectors.hpp"
 
 namespace models {
 
 class ZeroShotHead {
  public:
-  // class_embeddings [K, E] are the w_c, rows of unit length, as a text tower makes them (models/prompt_ensemble.hpp). s is
-  // exp(logit_scale).
+  // class_embeddings [K, E] are the w_c, rows of unit length, made by a text tower (models/prompt_ensemble.hpp) or of word
+  // vectors (models/word_vectors.hpp). s is exp(logit_scale).
   ZeroShotHead(const engine::Tensor& class_embeddings, double scale);
-
-  // w_c is the mean of the prompts' embeddings for class c, normalised; prompts[c] are its captions.
-  ZeroShotHead(const WordVectors& text, const std::vector<std::vector<std::string>>& prompts, double scale);
 
   // Computed in the features' element type.
   engine::Var logits(const engine::Var& features) const;                              // [B, E] -> [B, K]

@@ -108,7 +108,8 @@ std::vector<double> sampled(const std::vector<double>& losses) {  // about a hun
 Pretrained untrained(const Context& context) {
   models::Vit vit(context.recipe.vit);
   nn::ParamTree theta0 = nn::initial_params(vit.layout(), context.seed);
-  return {std::move(vit), std::move(theta0), kInitialLogitScale};
+  TextEmbedder words = word_vectors(vit.features());
+  return {std::move(vit), std::move(theta0), kInitialLogitScale, std::move(words)};
 }
 
 Json pretrain(const Context& context, const std::vector<TaskSource>& sources, const RunFolder& folder) {
@@ -158,7 +159,7 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
                                       .step = step},
                                      folder / kCheckpoint, fingerprint, groups, start);
 
-  const Pretrained pretrained{vit, std::move(theta), scale[logit_scale].item()};
+  const Pretrained pretrained{vit, std::move(theta), scale[logit_scale].item(), word_vectors(vit.features())};
   save_pretrained(file, pretrained);
   const std::vector<double> curve = sampled(losses);
   const Json results{{"final_loss", curve.back()},
@@ -196,7 +197,8 @@ Pretrained load_pretrained(const std::filesystem::path& file) {
     const double logit_scale = scale->second.item();
     saved.tensors.erase(scale);
     nn::ParamTree theta0 = nn::get_params(saved.tensors, vit.layout(), file, "visual.");
-    return {std::move(vit), std::move(theta0), logit_scale};
+    TextEmbedder words = word_vectors(vit.features());
+    return {std::move(vit), std::move(theta0), logit_scale, std::move(words)};
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(where + "its model configuration is damaged: " + error.what() + ".");
   }
@@ -207,11 +209,12 @@ std::string Pretrained::identity() const {
   hash.add(nn::checksum(theta0));
   hash.add(to_json(vit.config()).dump());
   hash.add(std::bit_cast<std::uint64_t>(logit_scale));
+  if (!words.identity.empty()) hash.add(words.identity);
   return hash.hex();
 }
 
 models::ZeroShotHead zero_shot_head(const Pretrained& pretrained, const datasets::TaskText& text) {
-  return {models::WordVectors(pretrained.vit.features()), zero_shot_prompts(text), std::exp(pretrained.logit_scale)};
+  return {pretrained.words.rows(pretrained.words.prompts(text)), std::exp(pretrained.logit_scale)};
 }
 
 }  // namespace experiments

@@ -9,6 +9,7 @@
 #include "experiments/common/context.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "experiments/common/tasks.hpp"
+#include "experiments/common/text_embedder.hpp"
 #include "models/vit.hpp"
 #include "models/zero_shot_head.hpp"
 
@@ -18,7 +19,8 @@ struct Pretrained {
   models::Vit vit;
   nn::ParamTree theta0;
   double logit_scale;            // logits are exp(logit_scale) · cosines
-  std::string identity() const;  // of the weights, the scale and the model: what later stages depend on
+  TextEmbedder words;            // makes the class embeddings of its heads
+  std::string identity() const;  // of the weights, the scale, the model and its words: what later stages depend on
 };
 
 // Writes <folder>/pretrained.safetensors and results.json; skipped if both are there from the same recipe, seed and

@@ -29,7 +29,7 @@ BOOST_AUTO_TEST_CASE(only_content_words_count) {
 
 BOOST_AUTO_TEST_CASE(a_head_prefers_the_class_whose_words_point_its_way) {
   const models::WordVectors words(32);
-  const models::ZeroShotHead head(words, {{"digit one", "the digit one"}, {"digit two"}}, 10.0);
+  const models::ZeroShotHead head(words.class_embeddings({{"digit one", "the digit one"}, {"digit two"}}), 10.0);
   const Tensor features = words.encode({"one", "two", "two"});
   BOOST_CHECK(head.predict(features) == (std::vector<std::int64_t>{0, 1, 1}));
   BOOST_CHECK_CLOSE(models::accuracy(head, features, Tensor::from<std::int64_t>({0, 1, 0}, {3})), 2.0 / 3.0, 1e-9);
@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(a_head_prefers_the_class_whose_words_point_its_way) {
 
 BOOST_AUTO_TEST_CASE(scores_that_are_not_finite_are_no_prediction) {
   const models::WordVectors words(8);
-  const models::ZeroShotHead head(words, {{"digit one"}, {"digit two"}}, 10.0);
+  const models::ZeroShotHead head(words.class_embeddings({{"digit one"}, {"digit two"}}), 10.0);
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     std::vector<float> values(24, 1.0F);
     values[13] = bad;  // in row 1
