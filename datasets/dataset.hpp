@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "datasets/normalisation.hpp"
 #include "datasets/picture.hpp"
 
 namespace datasets {
@@ -14,7 +15,8 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual std::int64_t size() const = 0;
-  virtual std::int64_t image_size() const = 0;  // images are square: [3, image_size, image_size]
+  virtual std::int64_t image_size() const = 0;                // images are square: [3, image_size, image_size]
+  virtual Normalisation normalisation() const { return {}; }  // of the model that looks at them; done by the loader
   virtual std::span<const std::string> class_names() const = 0;
   virtual std::int64_t label(std::int64_t index) const = 0;
   // Writes image `index` as [3, H, W] RGB values in [0, 1]. May be called from several threads at once.

@@ -29,8 +29,9 @@ std::vector<std::int64_t> epoch_order(const std::int64_t count, const LoaderOpti
 
 using ReadImage = std::function<void(std::int64_t index, std::span<float> chw)>;
 
-Batch gather(const Dataset& dataset, std::vector<std::int64_t> indices, const Normalisation& normalisation,
-             const ReadImage& read_image, const ForEach& for_each) {
+Batch gather(const Dataset& dataset, std::vector<std::int64_t> indices, const ReadImage& read_image,
+             const ForEach& for_each) {
+  const Normalisation normalisation = dataset.normalisation();
   const auto count = static_cast<std::int64_t>(indices.size());
   const std::int64_t size = dataset.image_size();
   const auto plane = static_cast<std::size_t>(size * size);
@@ -93,8 +94,8 @@ Batch Loader::batch(const std::int64_t epoch, const std::int64_t position, const
     const Picture picture = dataset_->read_picture(index);
     to_planes(random_resized_crop(picture, dataset_->image_size(), options_.seed, epoch, index), chw);
   };
-  return gather(*dataset_, {all->begin() + begin, all->begin() + end}, options_.normalisation,
-                options_.random_crop ? cropped : whole, for_each);
+  return gather(*dataset_, {all->begin() + begin, all->begin() + end}, options_.random_crop ? cropped : whole,
+                for_each);
 }
 
 Loader::Order Loader::order(const std::int64_t epoch) const {
@@ -106,8 +107,7 @@ Loader::Order Loader::order(const std::int64_t epoch) const {
   return last_order_;
 }
 
-Batch load_range(const Dataset& dataset, const std::int64_t begin, const std::int64_t end,
-                 const Normalisation& normalisation) {
+Batch load_range(const Dataset& dataset, const std::int64_t begin, const std::int64_t end) {
   if (begin < 0 || begin > end || end > dataset.size()) {
     throw std::invalid_argument("[load_range] needs 0 <= begin <= end <= " + std::to_string(dataset.size()) +
                                 "; arrived " + std::to_string(begin) + " to " + std::to_string(end) + ".");
@@ -117,7 +117,7 @@ Batch load_range(const Dataset& dataset, const std::int64_t begin, const std::in
   const ReadImage read_image = [&](const std::int64_t index, const std::span<float> chw) {
     dataset.read_image(index, chw);
   };
-  return gather(dataset, std::move(indices), normalisation, read_image, serial);
+  return gather(dataset, std::move(indices), read_image, serial);
 }
 
 }  // namespace datasets

@@ -9,13 +9,12 @@
 
 #include "datasets/dataset.hpp"
 #include "datasets/for_each.hpp"
-#include "datasets/normalisation.hpp"
 #include "engine/tensor/tensor.hpp"
 
 namespace datasets {
 
 struct Batch {
-  engine::Tensor images;              // [B, 3, S, S] f32, normalised
+  engine::Tensor images;              // [B, 3, S, S] f32, normalised as the data set says
   engine::Tensor labels;              // [B] i64
   std::vector<std::int64_t> indices;  // of the images in the data set
 };
@@ -26,7 +25,6 @@ struct LoaderOptions {
   bool shuffle = true;
   bool drop_last = false;    // leave out a last batch that is not full
   bool random_crop = false;  // a view of each image drawn anew in every epoch (datasets/random_crop.hpp)
-  Normalisation normalisation = {};
 };
 
 class Loader {
@@ -51,6 +49,6 @@ class Loader {
 
 // Images begin .. end - 1 in their own order, for evaluation. Throws std::invalid_argument unless 0 <= begin <= end <=
 // size.
-Batch load_range(const Dataset& dataset, std::int64_t begin, std::int64_t end, const Normalisation& normalisation = {});
+Batch load_range(const Dataset& dataset, std::int64_t begin, std::int64_t end);
 
 }  // namespace datasets

@@ -8,6 +8,7 @@ namespace datasets {
 struct Normalisation {
   std::array<float, 3> mean = {0.5f, 0.5f, 0.5f};  // of the models trained here
   std::array<float, 3> deviation = {0.25f, 0.25f, 0.25f};
+  friend bool operator==(const Normalisation&, const Normalisation&) = default;
 };
 
 // Of every CLIP model [github.com/openai/CLIP, clip/clip.py].

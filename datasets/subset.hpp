@@ -17,6 +17,7 @@ class Subset final : public Dataset {
   Subset(std::shared_ptr<const Dataset> base, std::vector<std::int64_t> indices);
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   std::int64_t image_size() const override { return base_->image_size(); }
+  Normalisation normalisation() const override { return base_->normalisation(); }
   std::span<const std::string> class_names() const override { return base_->class_names(); }
   std::int64_t label(std::int64_t index) const override { return base_->label(base_index(index)); }
   void read_image(std::int64_t index, std::span<float> chw) const override {

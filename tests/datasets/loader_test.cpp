@@ -18,6 +18,7 @@
 #include "datasets/file_dataset.hpp"
 #include "datasets/image.hpp"
 #include "datasets/memory_dataset.hpp"
+#include "datasets/normalised.hpp"
 #include "datasets/pixel_dataset.hpp"
 #include "datasets/random_crop.hpp"
 #include "datasets/subset.hpp"
@@ -247,10 +248,10 @@ BOOST_AUTO_TEST_CASE(first_image_that_cannot_be_read_is_named_by_any_number_of_t
 }
 
 BOOST_AUTO_TEST_CASE(random_crops_are_cut_from_the_picture_by_seed_epoch_and_image_alone) {
-  const std::shared_ptr<const Dataset> set = speckled();
   const datasets::Normalisation as_it_is{{0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}};
+  const std::shared_ptr<const Dataset> set = std::make_shared<const datasets::Normalised>(speckled(), as_it_is);
   const auto loader = [&](const std::uint64_t seed, const std::int64_t batch_size) {
-    return Loader(set, {.batch_size = batch_size, .seed = seed, .random_crop = true, .normalisation = as_it_is});
+    return Loader(set, {.batch_size = batch_size, .seed = seed, .random_crop = true});
   };
   const Loader by_seven = loader(6, 7);
   for (std::int64_t position = 0; position < by_seven.batches_per_epoch(); ++position) {

@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -14,8 +15,10 @@
 
 #include "datasets/loader.hpp"
 #include "datasets/memory_dataset.hpp"
+#include "datasets/normalised.hpp"
 #include "datasets/random_crop.hpp"
 #include "datasets/reference_split.hpp"
+#include "datasets/subset.hpp"
 
 namespace {
 
@@ -107,10 +110,15 @@ BOOST_AUTO_TEST_CASE(images_are_normalised_as_clip_wants_them) {
   for (std::size_t c = 0; c < 3; ++c) {
     for (std::size_t i = c; i < picture.rgb.size(); i += 3) planes.push_back(picture.rgb[i]);
   }
-  const datasets::MemoryDataset set(planes, 224, {0}, {"quadratic"});
-  const engine::Tensor images = datasets::load_range(set, 0, 1, datasets::kClipNormalisation).images;
+  const auto set = std::make_shared<const datasets::MemoryDataset>(planes, 224, std::vector<std::int64_t>{0},
+                                                                   std::vector<std::string>{"quadratic"});
+  const auto normalised = std::make_shared<const datasets::Normalised>(set, datasets::kClipNormalisation);
+  const engine::Tensor images = datasets::load_range(datasets::Subset(normalised, {0}), 0, 1).images;
   BOOST_CHECK_CLOSE(images.data<float>()[0], -0.4638057f, 1e-4);  // of seven digits
   BOOST_CHECK_CLOSE(images.data<float>()[3 * 224 * 224 - 1], 0.2119681f, 1e-4);
+  const engine::Tensor batch = datasets::Loader(normalised, {.batch_size = 1}).batch(0, 0).images;
+  BOOST_CHECK_EQUAL(batch.data<float>()[0], images.data<float>()[0]);
+  BOOST_CHECK_THROW(datasets::Normalised(set, {{0, 0, 0}, {1, 0, 1}}), std::invalid_argument);
 }
 
 BOOST_AUTO_TEST_CASE(part_of_a_resized_picture_is_that_part) {
