@@ -105,8 +105,8 @@ Products products(const models::ImageTower& tower, const Tensor& pixels, const s
 }
 
 void probe(const Options& options) {
-  const models::Clip clip = models::read_clip(options.checkpoint, options.clip.activation);
   engine::ShardPool pool(options.threads > 0 ? options.threads : engine::hardware_threads());
+  const models::Clip clip = models::read_clip(options.checkpoint, options.clip.activation, &pool);
   nn::NamedTensors out;
   if (!clip.image) throw std::runtime_error("[probe] " + clip.file.string() + ": holds no image tower.");
   const models::ImageTower& image = *clip.image;

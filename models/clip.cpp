@@ -1,14 +1,14 @@
 #include "models/clip.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
-#include <set>
+#include <span>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "engine/tensor/finite.hpp"
+#include "models/activation_names.hpp"
 #include "nn/nearest_name.hpp"
 #include "nn/safetensors.hpp"
 #include "nn/safetensors_elements.hpp"
@@ -109,23 +109,28 @@ std::optional<std::int64_t> square_root(std::optional<std::int64_t> count) {
   return std::llround(std::sqrt(static_cast<double>(std::max<std::int64_t>(*count, 0))));
 }
 
-VitConfig image_config(const Seen& seen, const std::optional<VitConfig>& given, bool alone, Comparison& compare,
-                       std::optional<engine::Activation> activation, const std::filesystem::path& file) {
-  VitConfig c = given.value_or(VitConfig{});
-  const auto hidden = seen.extent("visual.transformer.resblocks.0.mlp.c_fc.weight", 2, 0);
-  const auto embedding = seen.extent("visual.proj", 2, 1);
+// What the two towers have alike.
+struct TowerNames {
+  std::string what;    // for messages
+  std::string prefix;  // of its tensors
+  std::string projection;
+};
+const TowerNames kImageNames{"vision", kImage, "visual.proj"};
+const TowerNames kTextNames{"text", "", "text_projection"};
+
+template <class Config>
+Config tower_config(const Seen& seen, const TowerNames& names, std::optional<std::int64_t> width,
+                    const std::optional<Config>& given, bool alone, Comparison& compare,
+                    std::optional<engine::Activation> activation, const std::filesystem::path& file) {
+  Config c = given.value_or(Config{});
   const double ratio = c.mlp_ratio;
-  c.width = compare("vision width", c.width, seen.extent("visual.conv1.weight", 4, 0));
+  c.width = compare(names.what + " width", c.width, width);
   const std::int64_t mlp =
-      compare("vision MLP width", std::llround(ratio * static_cast<double>(given ? given->width : 0)), hidden);
+      compare(names.what + " MLP width", std::llround(ratio * static_cast<double>(given ? given->width : 0)),
+              seen.extent(names.prefix + "transformer.resblocks.0.mlp.c_fc.weight", 2, 0));
   c.mlp_ratio = given ? ratio : mlp_ratio(mlp, c.width);
-  c.depth = compare("vision layers", c.depth, seen.depth(kImage));
-  c.patch = compare("patch size", c.patch, seen.extent("visual.conv1.weight", 4, 3));
-  const auto tokens = seen.extent("visual.positional_embedding", 2, 0);
-  const auto grid = square_root(tokens ? std::optional(*tokens - 1) : std::nullopt);
-  constexpr std::int64_t kMost = 65536;  // far beyond any model; keeps the product within 63 bits
-  const bool sensible = grid && *grid <= kMost && c.patch <= kMost;
-  c.image_size = compare("image size", c.image_size, sensible ? std::optional(*grid * c.patch) : std::nullopt);
+  c.depth = compare(names.what + " layers", c.depth, seen.depth(names.prefix));
+  const auto embedding = seen.extent(names.projection, 2, 1);
   c.embedding = alone && !embedding ? 0 : compare("joint embedding", c.embedding, embedding);
   if (!given) {
     c.heads = heads_of(c.width, file);
@@ -134,24 +139,25 @@ VitConfig image_config(const Seen& seen, const std::optional<VitConfig>& given, 
   return c;
 }
 
+VitConfig image_config(const Seen& seen, const std::optional<VitConfig>& given, bool alone, Comparison& compare,
+                       std::optional<engine::Activation> activation, const std::filesystem::path& file) {
+  VitConfig c = tower_config(seen, kImageNames, seen.extent("visual.conv1.weight", 4, 0), given, alone, compare,
+                             activation, file);
+  c.patch = compare("patch size", c.patch, seen.extent("visual.conv1.weight", 4, 3));
+  const auto tokens = seen.extent("visual.positional_embedding", 2, 0);
+  const auto grid = square_root(tokens ? std::optional(*tokens - 1) : std::nullopt);
+  constexpr std::int64_t kMost = 65536;  // far beyond any model; keeps the product within 63 bits
+  const bool sensible = grid && *grid <= kMost && c.patch <= kMost;
+  c.image_size = compare("image size", c.image_size, sensible ? std::optional(*grid * c.patch) : std::nullopt);
+  return c;
+}
+
 TextConfig text_config(const Seen& seen, const std::optional<TextConfig>& given, bool alone, Comparison& compare,
                        std::optional<engine::Activation> activation, const std::filesystem::path& file) {
-  TextConfig c = given.value_or(TextConfig{});
-  const auto hidden = seen.extent("transformer.resblocks.0.mlp.c_fc.weight", 2, 0);
-  const auto embedding = seen.extent("text_projection", 2, 1);
-  const double ratio = c.mlp_ratio;
-  c.width = compare("text width", c.width, seen.extent("token_embedding.weight", 2, 1));
-  const std::int64_t mlp =
-      compare("text MLP width", std::llround(ratio * static_cast<double>(given ? given->width : 0)), hidden);
-  c.mlp_ratio = given ? ratio : mlp_ratio(mlp, c.width);
+  TextConfig c = tower_config(seen, kTextNames, seen.extent("token_embedding.weight", 2, 1), given, alone, compare,
+                              activation, file);
   c.vocabulary = compare("vocabulary", c.vocabulary, seen.extent("token_embedding.weight", 2, 0));
   c.context = compare("context", c.context, seen.extent("positional_embedding", 2, 0));
-  c.depth = compare("text layers", c.depth, seen.depth(""));
-  c.embedding = alone && !embedding ? 0 : compare("joint embedding", c.embedding, embedding);
-  if (!given) {
-    c.heads = heads_of(c.width, file);
-    c.activation = activation.value();
-  }
   return c;
 }
 
@@ -169,43 +175,45 @@ bool is_no_weight(const std::string& name, const nn::MappedTensor& tensor) {
   return name == "input_resolution" || name == "context_length" || name == "vocab_size";
 }
 
-constexpr int kMostNearest = 20;
+constexpr std::size_t kMostMisfits = 20;  // told one by one: a false config makes tens of thousands
 
-// Every tensor that does not fit, one on a line; empty if all do. `whole`: none may be missing.
-std::string misfits(const CheckpointFiles& files, ClipLayout layout, const Shapes& shapes, bool whole) {
+// Every tensor that does not fit, each with its complaint; empty if all do. `whole`: none may be missing.
+std::vector<std::string> misfits(const CheckpointFiles& files, ClipLayout layout, const Shapes& shapes, bool whole) {
   std::map<std::string, Shape> pieces;
   for (const auto& [name, shape] : shapes) {
     for (const ClipPiece& piece : clip_pieces(name, shape, layout)) pieces.emplace(piece.name, piece.shape);
   }
-  std::string lines;
+  std::vector<std::string> complaints;
   std::vector<std::string> known;
   for (const auto& [name, shape] : pieces) {
     known.push_back(name);
     const auto found = files.tensors.find(name);
     if (found == files.tensors.end()) {
-      if (whole) lines += "\n  missing: '" + name + "' " + to_string(shape);
+      if (whole) complaints.push_back("missing: '" + name + "' " + to_string(shape));
       continue;
     }
     const nn::MappedTensor& tensor = *found->second.tensor;
     if (tensor.shape != shape)
-      lines += "\n  '" + name + "' must be " + to_string(shape) + "; it is " + to_string(tensor.shape);
+      complaints.push_back("'" + name + "' must be " + to_string(shape) + "; it is " + to_string(tensor.shape));
     if (!nn::is_floating(tensor.type))
-      lines += "\n  '" + name + "' must be F32, F16, BF16 or F64; it is " + tensor.type;
+      complaints.push_back("'" + name + "' must be F32, F16, BF16 or F64; it is " + tensor.type);
   }
-  int compared = 0;  // with every known name, of which a false config can make tens of thousands
   for (const auto& [name, stored] : files.tensors) {
     if (pieces.contains(name) || is_no_weight(name, *stored.tensor)) continue;
-    lines += "\n  unknown: '" + stored.name + "' " + to_string(stored.tensor->shape);
-    if (compared++ < kMostNearest) lines += "; nearest: '" + nn::nearest_name(name, known) + "'";
+    complaints.push_back("unknown: '" + stored.name + "' " + to_string(stored.tensor->shape));
+    if (complaints.size() <= kMostMisfits) complaints.back() += "; nearest: '" + nn::nearest_name(name, known) + "'";
   }
-  return lines;
+  return complaints;
 }
 
 void demand_fit(const CheckpointFiles& files, ClipLayout layout, const Shapes& shapes, bool whole) {
-  const std::string lines = misfits(files, layout, shapes, whole);
-  if (lines.empty()) return;
-  const auto count = std::ranges::count(lines, '\n');
-  fail(files.path, std::to_string(count) + (count == 1 ? " tensor does" : " tensors do") +
+  const std::vector<std::string> complaints = misfits(files, layout, shapes, whole);
+  if (complaints.empty()) return;
+  std::string lines;
+  for (std::size_t i = 0; i < std::min(complaints.size(), kMostMisfits); ++i) lines += "\n  " + complaints[i];
+  if (complaints.size() > kMostMisfits)
+    lines += "\n  and " + std::to_string(complaints.size() - kMostMisfits) + " more";
+  fail(files.path, std::to_string(complaints.size()) + (complaints.size() == 1 ? " tensor does" : " tensors do") +
                        " not fit this CLIP (names of " + std::string(to_string(layout)) + "):" + lines);
 }
 
@@ -221,18 +229,45 @@ void demand_finite(const CheckpointFiles& files, const ClipTensor& tensor, ClipL
   }
 }
 
+// A tensor into its place, each part looked at while it is still near the core.
+void fill(const engine::MutableTensor& place, const ClipTensor& tensor, const CheckpointFiles& files,
+          ClipLayout layout) {
+  constexpr std::size_t kBlock = 1 << 16;  // elements
+  const std::span<float> whole(place.data<float>(), static_cast<std::size_t>(tensor.shape().numel()));
+  for (std::size_t begin = 0; begin < whole.size(); begin += kBlock) {
+    const std::span<float> block = whole.subspan(begin, std::min(kBlock, whole.size() - begin));
+    tensor.read(static_cast<std::int64_t>(begin), block);
+    if (engine::all_finite(block)) continue;
+    tensor.read(0, whole);
+    demand_finite(files, tensor, layout, place);
+  }
+  tensor.release();
+}
+
 // The tensors into their places in `params`; what `params` does not hold is passed over.
 void fill(nn::ParamTree& params, const std::string& tower, const std::map<std::string, ClipTensor>& tensors,
-          const CheckpointFiles& files, ClipLayout layout) {
+          const CheckpointFiles& files, ClipLayout layout, engine::ShardPool* pool = nullptr) {
   const engine::MutableTensor flat = params.writable();
-  for (const nn::Layout::Entry& entry : params.layout().entries()) {
+  const std::span<const nn::Layout::Entry> entries = params.layout().entries();
+  const auto fill_entry = [&](std::int64_t index) {
+    const nn::Layout::Entry& entry = entries[static_cast<std::size_t>(index)];
     const auto found = tensors.find(tower + entry.name);
-    if (found == tensors.end()) continue;
-    const engine::MutableTensor place = flat.slice(0, entry.offset, entry.offset + entry.shape.numel());
-    found->second.read(0, {place.data<float>(), static_cast<std::size_t>(entry.shape.numel())});
-    demand_finite(files, found->second, layout, place);
-    found->second.release();
-  }
+    if (found == tensors.end()) return;
+    fill(flat.slice(0, entry.offset, entry.offset + entry.shape.numel()), found->second, files, layout);
+  };
+  const auto count = static_cast<std::int64_t>(entries.size());
+  if (pool != nullptr) return pool->run(count, fill_entry);
+  for (std::int64_t index = 0; index < count; ++index) fill_entry(index);
+}
+
+// A tower of which the files hold every tensor.
+template <class Tower, class Network, class Config>
+Tower read_tower(const Config& config, const std::string& prefix, const std::map<std::string, ClipTensor>& tensors,
+                 const CheckpointFiles& files, engine::ShardPool* pool) {
+  Network network(config);
+  nn::ParamTree weights(network.layout(), engine::Tensor::empty({network.layout()->numel()}));
+  fill(weights, prefix, tensors, files, *files.layout, pool);
+  return {std::move(network), std::move(weights)};
 }
 
 [[noreturn]] void fail_as_another(const CheckpointFiles& files) {
@@ -320,23 +355,14 @@ ClipConfig Clip::config() const {
   return config;
 }
 
-Clip read_clip(const std::filesystem::path& path, std::optional<engine::Activation> activation) {
+Clip read_clip(const std::filesystem::path& path, std::optional<engine::Activation> activation,
+               engine::ShardPool* pool) {
   const CheckpointFiles files = open_checkpoint(path);
   const ClipConfig config = checked_config(files, activation);
   const std::map<std::string, ClipTensor> tensors = clip_tensors(files);
   Clip clip{files.path, *files.layout, std::nullopt, std::nullopt, std::nullopt};
-  if (config.image) {
-    Vit network(*config.image);
-    nn::ParamTree weights(network.layout());
-    fill(weights, kImage, tensors, files, clip.layout);
-    clip.image.emplace(ImageTower{std::move(network), std::move(weights)});
-  }
-  if (config.text) {
-    TextTower network(*config.text);
-    nn::ParamTree weights(network.layout());
-    fill(weights, "", tensors, files, clip.layout);
-    clip.text.emplace(LanguageTower{std::move(network), std::move(weights)});
-  }
+  if (config.image) clip.image = read_tower<ImageTower, Vit>(*config.image, kImage, tensors, files, pool);
+  if (config.text) clip.text = read_tower<LanguageTower, TextTower>(*config.text, "", tensors, files, pool);
   if (const auto found = tensors.find("logit_scale"); found != tensors.end()) {
     found->second.read(0, {&clip.logit_scale.emplace(), 1});
     if (!std::isfinite(*clip.logit_scale))
@@ -357,6 +383,35 @@ nn::ParamTree read_image_direction(const std::filesystem::path& path, const Clip
   nn::ParamTree direction(clip.image->network.layout());
   fill(direction, kImage, clip_tensors(files), files, *files.layout);
   return direction;
+}
+
+nn::ParamTree read_tuned_image(const std::filesystem::path& path, const Vit& network, const nn::ParamTree& base) {
+  CheckpointFiles files = open_checkpoint(path);
+  demand_transformer(files);
+  if (!files.layout) fail_as_another(files);
+  const ClipLayout layout = *files.layout;
+  std::erase_if(files.tensors, [&](const auto& named) {
+    const std::string ours = clip_name(named.first, layout);
+    return !ours.empty() && !ours.starts_with(kImage);
+  });
+  if (!Seen(files, layout).any(true)) fail(files.path, "holds no image tower.");
+  const VitConfig& of_base = network.config();
+  if (const auto config_file = files.folder / clip_config_name(layout); std::filesystem::exists(config_file)) {
+    const ClipConfig config = read_clip_config(config_file, layout);
+    if (config.image && (config.image->activation != of_base.activation || config.image->heads != of_base.heads)) {
+      const auto shown = [](const VitConfig& c) {
+        return std::string(to_string(c.activation)) + " and " + std::to_string(c.heads) + " heads";
+      };
+      fail(files.path, "was not fine-tuned from the base: " + config_file.string() + " says " + shown(*config.image) +
+                           ", the base has " + shown(of_base) + ".");
+    }
+  }
+  Shapes shapes;
+  put_shapes(shapes, *network.layout(), kImage);
+  demand_fit(files, layout, shapes, false);
+  nn::ParamTree weights = base;
+  fill(weights, kImage, clip_tensors(files), files, layout);
+  return weights;
 }
 
 nn::NamedTensors in_layout(const nn::ParamTree& params, const std::string& tower, ClipLayout layout) {

@@ -1,14 +1,14 @@
 #include "models/clip_config.hpp"
 
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <utility>
-#include <vector>
+#include <string>
 
-#include "engine/tensor/atomic_file.hpp"
-#include "engine/tensor/byte_source.hpp"
+#include "models/activation_names.hpp"
+#include "models/config_section.hpp"
 
 namespace models {
 namespace {
@@ -16,87 +16,6 @@ namespace {
 using engine::Activation;
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
-
-// A JSON object of the file, with its place in it for messages.
-class Section {
- public:
-  Section(const Json& json, std::filesystem::path file, std::string place)
-      : json_(json), file_(std::move(file)), place_(std::move(place)) {
-    if (!json_.is_object()) fail("", "must be a JSON object; got " + shown(json_));
-  }
-
-  // nullopt if the key is missing or null.
-  std::optional<Section> section(const std::string& key) const {
-    if (!has(key)) return std::nullopt;
-    return Section(json_.at(key), file_, path_of(key));
-  }
-
-  std::int64_t integer(const std::string& key, std::int64_t missing) const {
-    if (!has(key)) return missing;
-    const Json& value = json_.at(key);
-    if (!value.is_number_integer()) fail(key, "must be a whole number; got " + shown(value));
-    return value.get<std::int64_t>();
-  }
-
-  double number(const std::string& key, double missing) const {
-    if (!has(key)) return missing;
-    const Json& value = json_.at(key);
-    if (!value.is_number()) fail(key, "must be a number; got " + shown(value));
-    return value.get<double>();
-  }
-
-  bool boolean(const std::string& key, bool missing) const {
-    if (!has(key)) return missing;
-    const Json& value = json_.at(key);
-    if (!value.is_boolean()) fail(key, "must be true or false; got " + shown(value));
-    return value.get<bool>();
-  }
-
-  std::string text(const std::string& key, const std::string& missing) const {
-    if (!has(key)) return missing;
-    const Json& value = json_.at(key);
-    if (!value.is_string()) fail(key, "must be a text; got " + shown(value));
-    return value.get<std::string>();
-  }
-
-  // An option whose every other value makes another network.
-  void demand(const std::string& key, const Json& expected, const std::string& why) const {
-    if (has(key) && json_.at(key) != expected) {
-      fail(key, "is " + shown(json_.at(key)) + "; expected " + shown(expected) + " (" + why + ")");
-    }
-  }
-
-  [[noreturn]] void fail(const std::string& key, const std::string& problem) const {
-    throw std::runtime_error("[clip] " + file_.string() + ": " + path_of(key) + " " + problem + ".");
-  }
-
-  bool has(const std::string& key) const { return json_.contains(key) && !json_.at(key).is_null(); }
-
- private:
-  std::string path_of(const std::string& key) const {
-    if (key.empty()) return place_.empty() ? "the file" : place_;
-    return place_.empty() ? key : place_ + "." + key;
-  }
-
-  static std::string shown(const Json& value) {
-    const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-    return text.size() > 60 ? text.substr(0, 57) + "..." : text;
-  }
-
-  Json json_;
-  std::filesystem::path file_;
-  std::string place_;
-};
-
-Section parse(const std::filesystem::path& file) {
-  constexpr std::uint64_t kMostBytes = 1 << 20;  // real ones have a few thousand
-  const std::vector<std::uint8_t> text = engine::ByteSource(file, "clip").read_all(kMostBytes);
-  // What nests deeper than any config is passed over: copying and printing go by recursion.
-  const Json json = Json::parse(
-      text, [](int depth, Json::parse_event_t, Json&) { return depth < 16; }, false);
-  if (json.is_discarded()) throw std::runtime_error("[clip] " + file.string() + ": is not valid JSON; fetch it again.");
-  return {json, file, ""};
-}
 
 double ratio(const Section& section, const std::string& key, std::int64_t hidden, std::int64_t width) {
   if (width <= 0 || hidden <= 0) section.fail(key, "and the width must be positive");
@@ -107,9 +26,9 @@ double ratio(const Section& section, const std::string& key, std::int64_t hidden
 
 Activation hugging_face_activation(const Section& section) {
   const std::string name = section.text("hidden_act", "quick_gelu");
-  if (name == "quick_gelu") return Activation::quick_gelu;
-  if (name != "gelu") section.fail("hidden_act", "is '" + name + "'; expected 'quick_gelu' or 'gelu'");
-  return Activation::gelu;
+  const std::optional<Activation> activation = find_activation(name);
+  if (!activation) section.fail("hidden_act", "is '" + name + "'; expected 'quick_gelu' or 'gelu'");
+  return *activation;
 }
 
 void demand_epsilon(const Section& section) {
@@ -117,32 +36,42 @@ void demand_epsilon(const Section& section) {
     section.fail("layer_norm_eps", "must be 1e-5, as in every CLIP");
 }
 
-VitConfig hugging_face_image(const Section& vision, std::int64_t projection) {
-  demand_epsilon(vision);
-  vision.demand("num_channels", 3, "images are red, green and blue");
-  VitConfig config;
-  config.width = vision.integer("hidden_size", 768);
-  config.depth = vision.integer("num_hidden_layers", 12);
-  config.heads = vision.integer("num_attention_heads", 12);
-  config.image_size = vision.integer("image_size", 224);
-  config.patch = vision.integer("patch_size", 32);
-  config.mlp_ratio = ratio(vision, "intermediate_size", vision.integer("intermediate_size", 3072), config.width);
-  config.activation = hugging_face_activation(vision);
+// What the two towers have alike. `defaults` are those of transformers for the tower.
+template <class Config>
+Config hugging_face_tower(const Section& section, const Config& defaults, std::int64_t projection) {
+  demand_epsilon(section);
+  Config config = defaults;
+  config.width = section.integer("hidden_size", defaults.width);
+  config.depth = section.integer("num_hidden_layers", defaults.depth);
+  config.heads = section.integer("num_attention_heads", defaults.heads);
+  const std::int64_t hidden = section.integer("intermediate_size", 4 * defaults.width);
+  config.mlp_ratio = ratio(section, "intermediate_size", hidden, config.width);
+  config.activation = hugging_face_activation(section);
   config.embedding = projection;
   return config;
 }
 
+VitConfig hugging_face_image(const Section& vision, std::int64_t projection) {
+  vision.demand("num_channels", 3, "images are red, green and blue");
+  VitConfig config = hugging_face_tower<VitConfig>(vision, {.width = 768, .depth = 12, .heads = 12}, projection);
+  config.image_size = vision.integer("image_size", 224);
+  config.patch = vision.integer("patch_size", 32);
+  return config;
+}
+
 TextConfig hugging_face_text(const Section& text, std::int64_t projection) {
-  demand_epsilon(text);
-  TextConfig config;
-  config.width = text.integer("hidden_size", 512);
-  config.depth = text.integer("num_hidden_layers", 12);
-  config.heads = text.integer("num_attention_heads", 8);
+  TextConfig config = hugging_face_tower<TextConfig>(text, {.width = 512, .depth = 12, .heads = 8}, projection);
   config.context = text.integer("max_position_embeddings", 77);
   config.vocabulary = text.integer("vocab_size", 49408);
-  config.mlp_ratio = ratio(text, "intermediate_size", text.integer("intermediate_size", 2048), config.width);
-  config.activation = hugging_face_activation(text);
-  config.embedding = projection;
+  // transformers takes 2, which old files have, for the largest id, and otherwise looks for this one.
+  constexpr std::int64_t kOldMistake = 2;
+  constexpr std::int64_t kOfClip = 49407;
+  const std::int64_t end = text.integer("eos_token_id", kOfClip);
+  const std::int64_t largest = config.vocabulary > 0 ? config.vocabulary - 1 : kOfClip;
+  if (end != kOldMistake && end != kOfClip && end != largest) {
+    text.fail("eos_token_id", "is " + std::to_string(end) + "; expected " + std::to_string(largest) +
+                                  ", the largest id: by that the end of a text is found");
+  }
   return config;
 }
 
@@ -168,44 +97,63 @@ ClipConfig read_hugging_face(const Section& top, const std::filesystem::path& fi
           hugging_face_text(tower(top, "text_config", file), projection)};
 }
 
+template <class Config>
+OrderedJson written_tower(const char* type, const Config& c, std::int64_t projection) {
+  return {{"model_type", type},
+          {"hidden_size", c.width},
+          {"intermediate_size", std::llround(static_cast<double>(c.width) * c.mlp_ratio)},
+          {"num_hidden_layers", c.depth},
+          {"num_attention_heads", c.heads},
+          {"hidden_act", to_string(c.activation)},
+          {"layer_norm_eps", 1e-5},
+          {"projection_dim", projection}};
+}
+
 OrderedJson written_hugging_face(const ClipConfig& config) {
-  const auto activation = [](Activation a) { return a == Activation::gelu ? "gelu" : "quick_gelu"; };
-  const auto hidden = [](std::int64_t width, double ratio) { return std::llround(static_cast<double>(width) * ratio); };
-  OrderedJson vision, text;
   std::int64_t projection = 512;
+  if (config.image && config.image->embedding > 0) projection = config.image->embedding;
+  if (config.text && config.text->embedding > 0) projection = config.text->embedding;
+  OrderedJson vision, text;
   if (const auto& c = config.image) {
-    if (c->embedding > 0) projection = c->embedding;
-    vision = {{"model_type", "clip_vision_model"},
-              {"hidden_size", c->width},
-              {"intermediate_size", hidden(c->width, c->mlp_ratio)},
-              {"num_hidden_layers", c->depth},
-              {"num_attention_heads", c->heads},
-              {"num_channels", 3},
-              {"image_size", c->image_size},
-              {"patch_size", c->patch},
-              {"hidden_act", activation(c->activation)},
-              {"layer_norm_eps", 1e-5},
-              {"projection_dim", projection}};
+    vision = written_tower("clip_vision_model", *c, projection);
+    vision.update({{"num_channels", 3}, {"image_size", c->image_size}, {"patch_size", c->patch}});
   }
   if (const auto& c = config.text) {
-    if (c->embedding > 0) projection = c->embedding;
-    text = {{"model_type", "clip_text_model"},
-            {"hidden_size", c->width},
-            {"intermediate_size", hidden(c->width, c->mlp_ratio)},
-            {"num_hidden_layers", c->depth},
-            {"num_attention_heads", c->heads},
-            {"max_position_embeddings", c->context},
-            {"vocab_size", c->vocabulary},
-            {"bos_token_id", c->vocabulary - 2},
-            {"eos_token_id", c->vocabulary - 1},
-            {"hidden_act", activation(c->activation)},
-            {"layer_norm_eps", 1e-5},
-            {"projection_dim", projection}};
+    text = written_tower("clip_text_model", *c, projection);
+    text.update({{"max_position_embeddings", c->context},
+                 {"vocab_size", c->vocabulary},
+                 {"bos_token_id", c->vocabulary - 2},
+                 {"eos_token_id", c->vocabulary - 1}});
   }
   if (!config.text) return vision;
   if (!config.image) return text;
   return {{"architectures", {"CLIPModel"}},   {"model_type", "clip"}, {"projection_dim", projection},
           {"logit_scale_init_value", 2.6592}, {"text_config", text},  {"vision_config", vision}};
+}
+
+// The shortest decimals that read back as these floats: 0.48145467, not 0.48145467042922974.
+OrderedJson shortest(const std::array<float, 3>& values) {
+  OrderedJson numbers;
+  for (const float value : values) {
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.begin(), text.end(), value).ptr;
+    numbers.push_back(std::stod(std::string(text.begin(), end)));
+  }
+  return numbers;
+}
+
+OrderedJson written_preprocessor(const ClipPreprocessing& pixels, std::int64_t image_size) {
+  return {{"do_resize", true},
+          {"size", {{"shortest_edge", image_size}}},
+          {"resample", 3},
+          {"do_center_crop", true},
+          {"crop_size", {{"height", image_size}, {"width", image_size}}},
+          {"do_rescale", true},
+          {"rescale_factor", 1.0 / 255.0},
+          {"do_normalize", true},
+          {"image_mean", shortest(pixels.mean)},
+          {"image_std", shortest(pixels.deviation)},
+          {"image_processor_type", "CLIPImageProcessor"}};
 }
 
 // ---- open_clip ----
@@ -229,6 +177,32 @@ std::int64_t layers_of(const Section& section) {
   return section.integer("layers", 12);  // a list of four is a ResNet, and no whole number
 }
 
+// open_clip cuts width · ratio to a whole number.
+double open_clip_ratio(const Section& section, std::int64_t width) {
+  const double hidden = std::floor(section.number("mlp_ratio", 4.0) * static_cast<double>(width));
+  if (!(hidden >= 1.0 && hidden <= 1e9)) section.fail("mlp_ratio", "and the width must make an MLP of 1 to 1e9");
+  return ratio(section, "mlp_ratio", static_cast<std::int64_t>(hidden), width);
+}
+
+// The ratio of an MLP of whole width, such that cutting does not lose one.
+double uncut(double ratio, std::int64_t width) {
+  const double hidden = std::round(ratio * static_cast<double>(width));
+  double written = hidden / static_cast<double>(width);
+  while (std::floor(written * static_cast<double>(width)) < hidden) written = std::nextafter(written, 2.0 * ratio);
+  return written;
+}
+
+template <class Config>
+Config open_clip_tower(const Section& top, const Section& section, std::int64_t width) {
+  Config config;
+  config.embedding = top.integer("embed_dim", 512);
+  config.width = section.integer("width", width);
+  config.depth = layers_of(section);
+  config.mlp_ratio = open_clip_ratio(section, config.width);
+  config.activation = top.boolean("quick_gelu", false) ? Activation::quick_gelu : Activation::gelu;
+  return config;
+}
+
 ClipConfig read_open_clip(const Section& file) {
   const Section top = file.section("model_cfg").value_or(file);
   const auto vision = top.section("vision_cfg");
@@ -238,28 +212,15 @@ ClipConfig read_open_clip(const Section& file) {
   for (const Section& each : {*vision, *text}) demand_plain_tower(each);
   vision->demand("pool_type", "tok", "the class token is taken");
   text->demand("pool_type", "argmax", "the token of the largest id is taken");
-  const Activation activation = top.boolean("quick_gelu", false) ? Activation::quick_gelu : Activation::gelu;
-  ClipConfig config;
-  config.image.emplace();
-  config.image->embedding = top.integer("embed_dim", 512);
-  config.image->width = vision->integer("width", 768);
-  config.image->depth = layers_of(*vision);
+  ClipConfig config{open_clip_tower<VitConfig>(top, *vision, 768), open_clip_tower<TextConfig>(top, *text, 512)};
   const std::int64_t head_width = vision->integer("head_width", 64);
   if (head_width < 1) vision->fail("head_width", "must be at least 1");
   config.image->heads = config.image->width / head_width;
-  config.image->mlp_ratio = vision->number("mlp_ratio", 4.0);
   config.image->patch = vision->integer("patch_size", 16);
   config.image->image_size = vision->integer("image_size", 224);
-  config.image->activation = activation;
-  config.text.emplace();
-  config.text->embedding = config.image->embedding;
   config.text->context = text->integer("context_length", 77);
   config.text->vocabulary = text->integer("vocab_size", 49408);
-  config.text->width = text->integer("width", 512);
   config.text->heads = text->integer("heads", 8);
-  config.text->depth = layers_of(*text);
-  config.text->mlp_ratio = text->number("mlp_ratio", 4.0);
-  config.text->activation = activation;
   return config;
 }
 
@@ -282,7 +243,7 @@ OrderedJson written_open_clip(const ClipConfig& config, const std::filesystem::p
               {"layers", image.depth},
               {"width", image.width},
               {"head_width", image.width / image.heads},
-              {"mlp_ratio", image.mlp_ratio},
+              {"mlp_ratio", uncut(image.mlp_ratio, image.width)},
               {"patch_size", image.patch}}},
             {"text_cfg",
              {{"context_length", text.context},
@@ -290,7 +251,7 @@ OrderedJson written_open_clip(const ClipConfig& config, const std::filesystem::p
               {"width", text.width},
               {"heads", text.heads},
               {"layers", text.depth},
-              {"mlp_ratio", text.mlp_ratio}}}}}};
+              {"mlp_ratio", uncut(text.mlp_ratio, text.width)}}}}}};
 }
 
 }  // namespace
@@ -300,14 +261,24 @@ std::string clip_config_name(ClipLayout layout) {
 }
 
 ClipConfig read_clip_config(const std::filesystem::path& file, ClipLayout layout) {
-  const Section top = parse(file);
+  const Section top = read_config(file);
   return layout == ClipLayout::open_clip ? read_open_clip(top) : read_hugging_face(top, file);
 }
 
-void write_clip_config(const std::filesystem::path& file, ClipLayout layout, const ClipConfig& config) {
-  const OrderedJson json =
-      layout == ClipLayout::open_clip ? written_open_clip(config, file) : written_hugging_face(config);
-  engine::write_text_file(file, json.dump(2) + "\n");
+std::vector<ConfigFile> clip_config_files(const std::filesystem::path& folder, ClipLayout layout,
+                                          const ClipConfig& config, const std::optional<ClipPreprocessing>& pixels) {
+  const std::filesystem::path file = folder / clip_config_name(layout);
+  const auto written = [](const OrderedJson& json) { return json.dump(2) + "\n"; };
+  if (layout == ClipLayout::open_clip) {
+    OrderedJson json = written_open_clip(config, file);
+    if (pixels) json["preprocess_cfg"] = {{"mean", shortest(pixels->mean)}, {"std", shortest(pixels->deviation)}};
+    return {{file, written(json)}};
+  }
+  std::vector<ConfigFile> files{{file, written(written_hugging_face(config))}};
+  if (pixels && config.image) {
+    files.push_back({folder / kPreprocessorConfig, written(written_preprocessor(*pixels, config.image->image_size))});
+  }
+  return files;
 }
 
 }  // namespace models

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "models/clip_names.hpp"
+#include "models/clip_preprocessing.hpp"
 #include "models/text_tower.hpp"
 #include "models/vit.hpp"
 
@@ -26,7 +28,14 @@ std::string clip_config_name(ClipLayout layout);
 // what is no JSON, for another architecture, and for an option of CLIP's relatives that would change the result.
 ClipConfig read_clip_config(const std::filesystem::path& file, ClipLayout layout);
 
-// Writes it, in the form in which both Python libraries read it.
-void write_clip_config(const std::filesystem::path& file, ClipLayout layout, const ClipConfig& config);
+// The files of a config in `folder`, in the form in which both Python libraries read it; with how images are prepared if that is
+// given, which Hugging Face keeps in a file of its own. Throws std::runtime_error if the layout has no such config.
+struct ConfigFile {
+  std::filesystem::path path;
+  std::string text;
+};
+std::vector<ConfigFile> clip_config_files(const std::filesystem::path& folder, ClipLayout layout,
+                                          const ClipConfig& config,
+                                          const std::optional<ClipPreprocessing>& pixels = std::nullopt);
 
 }  // namespace models

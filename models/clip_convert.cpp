@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/tensor/atomic_file.hpp"
+
 namespace models {
 
 void convert_checkpoint(const std::filesystem::path& from, ClipLayout to, const std::filesystem::path& folder,
@@ -19,6 +21,9 @@ void convert_checkpoint(const std::filesystem::path& from, ClipLayout to, const 
   std::vector<ClipSpec> specs;
   for (const auto& [name, tensor] : tensors)
     specs.push_back({name, tensor.shape(), tensor.type() == "F64" ? "F32" : tensor.type()});
+  const std::optional<ClipPreprocessing> pixels =
+      config.image ? read_clip_preprocessing(files.folder, *files.layout, config.image->image_size) : std::nullopt;
+  const std::vector<ConfigFile> configs = clip_config_files(folder, to, config, pixels);
   std::filesystem::create_directories(folder);
   const std::string name = to == ClipLayout::open_clip ? "open_clip_model.safetensors" : "model.safetensors";
   write_clip_tensors(folder / name, to, specs, {{"format", "pt"}},
@@ -26,7 +31,7 @@ void convert_checkpoint(const std::filesystem::path& from, ClipLayout to, const 
                        between();
                        tensors.at(tensor).read(begin, out);
                      });
-  write_clip_config(folder / clip_config_name(to), to, config);
+  for (const ConfigFile& file : configs) engine::write_text_file(file.path, file.text);
 }
 
 }  // namespace models

@@ -19,12 +19,18 @@ constexpr std::int64_t kBlock = 1 << 16;  // elements
   throw std::runtime_error("[clip] " + file.string() + ": " + problem);
 }
 
+// The file or index in `folder`; empty if there is none.
+std::filesystem::path found_in(const std::filesystem::path& folder) {
+  for (const char* const name : {"model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors"}) {
+    if (std::filesystem::exists(folder / name)) return folder / name;
+  }
+  return {};
+}
+
 // The file or index that `path` means.
 std::filesystem::path main_file(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) return path;
-  for (const char* const name : {"model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors"}) {
-    if (std::filesystem::exists(path / name)) return path / name;
-  }
+  if (std::filesystem::path file = found_in(path); !file.empty()) return file;
   fail(path,
        "holds neither model.safetensors, nor model.safetensors.index.json, nor open_clip_model.safetensors; give the "
        "file itself if it has another name.");
@@ -118,6 +124,8 @@ ClipTensor packed(const CheckpointFiles& files, const std::string& name, const e
 }
 
 }  // namespace
+
+bool has_checkpoint(const std::filesystem::path& folder) { return !found_in(folder).empty(); }
 
 CheckpointFiles open_checkpoint(const std::filesystem::path& path) {
   CheckpointFiles files;

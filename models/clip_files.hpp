@@ -34,6 +34,9 @@ struct CheckpointFiles {
   std::optional<ClipLayout> layout;  // nullopt: no CLIP's
 };
 
+// Whether `folder` holds a file that open_checkpoint would take.
+bool has_checkpoint(const std::filesystem::path& folder);
+
 // `path` is a safetensors file, an index ("*.safetensors.index.json"), or a folder with one of model.safetensors,
 // model.safetensors.index.json and open_clip_model.safetensors. Throws std::runtime_error naming the file: what
 // read_safetensors refuses, a shard or a tensor that the index names and is not there, a shard outside the folder.

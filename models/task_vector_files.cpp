@@ -1,6 +1,7 @@
 #include "models/task_vector_files.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/tensor/finite.hpp"
 #include "models/clip_files.hpp"
 #include "nn/safetensors_elements.hpp"
 
@@ -15,6 +17,7 @@ namespace models {
 namespace {
 
 constexpr std::int64_t kBlock = 1 << 16;  // elements
+constexpr float kPastHalf = 65520.0F;     // rounds to infinity in F16
 
 struct Operand {
   CheckpointFiles files;
@@ -39,6 +42,14 @@ std::vector<Operand> operands(std::span<const std::filesystem::path> paths) {
     operand.tensors = clip_tensors(operand.files);
   }
   return all;
+}
+
+// NaN in one weight would become NaN in every sum.
+void read_finite(const Operand& of, const ClipTensor& tensor, std::int64_t begin, std::span<float> out) {
+  tensor.read(begin, out);
+  if (engine::all_finite(out)) return;
+  throw std::runtime_error("[task_vector] " + of.files.path.string() + ": tensor '" + tensor.name() +
+                           "' holds NaN or Inf; every weight must be finite.");
 }
 
 // Throws unless every tensor of `part` is in `whole`, in the same shape.
@@ -78,11 +89,17 @@ void write_sum(const Operand& like, std::span<const Term> terms,
     for (const Term& term : terms) {
       const auto found = term.operand->tensors.find(name);
       if (found == term.operand->tensors.end()) continue;
-      found->second.read(begin, values);
+      read_finite(*term.operand, found->second, begin, values);
       for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += term.factor * static_cast<double>(values[i]);
       if (begin + static_cast<std::int64_t>(result.size()) == found->second.shape().numel()) found->second.release();
     }
     std::ranges::transform(sum, result.begin(), [](double value) { return static_cast<float>(value); });
+    const std::string stored_as = type(like.tensors.at(name));
+    const auto too_large = [&](float value) { return stored_as == "F16" && std::abs(value) >= kPastHalf; };
+    if (!engine::all_finite(result) || std::ranges::any_of(result, too_large)) {
+      throw std::runtime_error("[task_vector] " + out.string() + ": tensor '" + name +
+                               "' would hold a number too large for " + stored_as + "; a smaller --scale is needed.");
+    }
   };
   write_clip_tensors(out, like.files.layout, specs, {{"format", "pt"}}, range);
 }
@@ -146,7 +163,7 @@ std::vector<double> inner_products(std::span<const std::filesystem::path> taus, 
         block[i].assign(count, 0.0F);  // of one that lacks the tensor
         const auto found = vectors[i].tensors.find(name);
         if (found == vectors[i].tensors.end()) continue;
-        found->second.read(begin, block[i]);
+        read_finite(vectors[i], found->second, begin, block[i]);
         if (begin + kBlock >= shape.numel()) found->second.release();
       }
       for (std::size_t i = 0; i < n; ++i) {

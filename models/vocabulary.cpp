@@ -199,8 +199,10 @@ Files find_files(const Path& where) {
   for (const char* const name : {"bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt"}) {
     if (has(name)) return {{}, where / name};
   }
-  throw vocabulary_error(
-      where, "holds neither vocab.json and merges.txt nor bpe_simple_vocab_16e6.txt.gz; put one of them there.");
+  throw vocabulary_error(where,
+                         "holds neither vocab.json and merges.txt nor bpe_simple_vocab_16e6.txt.gz; put one of them "
+                         "there, or say where it "
+                         "is (--vocabulary).");
 }
 
 std::uint64_t pair_key(const std::int32_t left, const std::int32_t right) noexcept {

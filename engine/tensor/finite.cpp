@@ -1,6 +1,7 @@
 #include "engine/tensor/finite.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "engine/tensor/walk.hpp"
 
@@ -51,5 +52,11 @@ std::optional<std::string> find_in_any(const AnyTensor& x) {
 
 std::optional<std::string> first_non_finite(const Tensor& x) { return find_in_any(x); }
 std::optional<std::string> first_non_finite(const MutableTensor& x) { return find_in_any(x); }
+
+bool all_finite(std::span<const float> values) noexcept {
+  int bad = 0;
+  for (const float value : values) bad |= std::abs(value) <= std::numeric_limits<float>::max() ? 0 : 1;
+  return bad == 0;
+}
 
 }  // namespace engine

@@ -2,23 +2,27 @@
 
 #include <string>
 
+#include "models/activation_names.hpp"
+
 namespace experiments {
 
-void add_clip_options(CommandLine& line, std::filesystem::path& checkpoint, ClipOptions& options) {
-  line.option("--checkpoint", checkpoint,
-              "A CLIP of Hugging Face's or open_clip's: its folder, its .safetensors file or the index of its shards")
-      .required();
-  add_activation_option(line, options);
+Option add_checkpoint_option(CommandLine& line, std::filesystem::path& checkpoint) {
+  return line.option("--checkpoint", checkpoint,
+                     "A CLIP of Hugging Face's or open_clip's: its folder, its .safetensors file or the index of its "
+                     "shards");
 }
 
-void add_activation_option(CommandLine& line, ClipOptions& options) {
-  line.action(
-          "--activation",
-          [&options](const std::string& name) {
-            options.activation = name == "gelu" ? engine::Activation::gelu : engine::Activation::quick_gelu;
-          },
+Option add_activation_option(CommandLine& line, ClipOptions& options) {
+  return line
+      .action(
+          "--activation", [&options](const std::string& name) { options.activation = models::find_activation(name); },
           "quick_gelu or gelu, where no config lies beside the checkpoint")
       .among({"quick_gelu", "gelu"});
+}
+
+void add_clip_options(CommandLine& line, std::filesystem::path& checkpoint, ClipOptions& options) {
+  add_checkpoint_option(line, checkpoint).required();
+  add_activation_option(line, options);
 }
 
 }  // namespace experiments

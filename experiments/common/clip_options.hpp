@@ -13,8 +13,9 @@ struct ClipOptions {
   std::optional<engine::Activation> activation;  // for a checkpoint without a config
 };
 
-void add_clip_options(CommandLine& line, std::filesystem::path& checkpoint,
-                      ClipOptions& options);  // --checkpoint, required
-void add_activation_option(CommandLine& line, ClipOptions& options);
+Option add_checkpoint_option(CommandLine& line, std::filesystem::path& checkpoint);  // --checkpoint
+Option add_activation_option(CommandLine& line, ClipOptions& options);               // --activation
+// Both, the first required.
+void add_clip_options(CommandLine& line, std::filesystem::path& checkpoint, ClipOptions& options);
 
 }  // namespace experiments

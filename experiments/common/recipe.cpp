@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 
 #include "engine/parallel/precision.hpp"
+#include "models/activation_names.hpp"
 
 namespace experiments {
 namespace {
@@ -59,7 +61,7 @@ Json to_json(const models::VitConfig& c) {
           {"depth", c.depth},
           {"heads", c.heads},
           {"mlp_ratio", c.mlp_ratio},
-          {"activation", c.activation == engine::Activation::gelu ? "gelu" : "quick_gelu"},
+          {"activation", models::to_string(c.activation)},
           {"ln_pre", c.ln_pre},
           {"embedding", c.embedding}};
 }
@@ -72,10 +74,10 @@ models::VitConfig vit_config_from_json(const Json& json) {
   c.depth = json.at("depth").get<std::int64_t>();
   c.heads = json.at("heads").get<std::int64_t>();
   c.mlp_ratio = json.at("mlp_ratio").get<double>();
-  const std::string activation = json.at("activation").get<std::string>();
-  if (activation != "gelu" && activation != "quick_gelu")
-    throw std::invalid_argument("[vit] unknown activation '" + activation + "'.");
-  c.activation = activation == "gelu" ? engine::Activation::gelu : engine::Activation::quick_gelu;
+  const std::string name = json.at("activation").get<std::string>();
+  const std::optional<engine::Activation> activation = models::find_activation(name);
+  if (!activation) throw std::invalid_argument("[vit] unknown activation '" + name + "'.");
+  c.activation = *activation;
   c.ln_pre = json.at("ln_pre").get<bool>();
   c.embedding = json.at("embedding").get<std::int64_t>();
   return c;

@@ -2,6 +2,7 @@
 // there and back to the byte, and what is said of files that do not fit.
 #include "models/clip.hpp"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>
@@ -11,6 +12,7 @@
 
 #include "engine/tensor/errors.hpp"
 #include "models/clip_convert.hpp"
+#include "models/clip_preprocessing.hpp"
 #include "tests/support/golden.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tensors.hpp"
@@ -273,6 +275,15 @@ BOOST_AUTO_TEST_CASE(every_tensor_that_does_not_fit_is_in_one_message) {
                                  "unknown: 'vision_model.encoder.layers.0.self_attn.rope' [4]"});
 }
 
+BOOST_AUTO_TEST_CASE(of_many_tensors_that_do_not_fit_the_first_are_told) {
+  const Changed changed([](nn::NamedTensors& tensors) {
+    for (int i = 10; i < 40; ++i) tensors.emplace("vision_model.x" + std::to_string(i), Tensor::zeros({1}));
+  });
+  const std::string message = changed.message();
+  check_says(message, {"30 tensors do not fit", "unknown: 'vision_model.x29' [1]; nearest: ", "\n  and 10 more"});
+  BOOST_CHECK(message.find("vision_model.x30") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(another_architecture_is_named) {
   const TemporaryDirectory folder;
   nn::write_safetensors(folder.path() / "model.safetensors", {{"encoder.weight", Tensor::zeros({2, 2})}});
@@ -289,6 +300,7 @@ BOOST_AUTO_TEST_CASE(a_config_that_contradicts_the_tensors_is_refused) {
   const Changed wrong(nullptr, [](nlohmann::json& config) {
     config["vision_config"]["hidden_size"] = 32;
     config["text_config"]["vocab_size"] = 49408;
+    config["text_config"].erase("eos_token_id");
   });
   check_says(wrong.message(),
              {"config.json contradicts the tensors", "vision width: 32 in the config, 16 in the tensors",
@@ -299,6 +311,10 @@ BOOST_AUTO_TEST_CASE(a_config_that_contradicts_the_tensors_is_refused) {
   check_says(act.message(), {"text_config.hidden_act is 'relu'; expected 'quick_gelu' or 'gelu'"});
   const Changed heads(nullptr, [](nlohmann::json& config) { config["text_config"]["num_attention_heads"] = 3; });
   check_says(heads.message(), {"model.safetensors: ", "the width must be a multiple of the heads; got 16 and 3"});
+  const Changed old(nullptr, [](nlohmann::json& config) { config["text_config"]["eos_token_id"] = 2; });
+  BOOST_CHECK_EQUAL(models::read_clip(old.folder.path()).text->network.config().vocabulary, 40);
+  const Changed end(nullptr, [](nlohmann::json& config) { config["text_config"]["eos_token_id"] = 7; });
+  check_says(end.message(), {"text_config.eos_token_id is 7; expected 39, the largest id"});
   const Changed deep(nullptr, [](nlohmann::json& config) {
     for (int i = 0; i < 100; ++i)
       config["vision_config"]["patch_size"] = nlohmann::json::array({config["vision_config"]["patch_size"]});
@@ -306,6 +322,46 @@ BOOST_AUTO_TEST_CASE(a_config_that_contradicts_the_tensors_is_refused) {
   check_says(deep.message(), {"vision_config.patch_size must be a whole number"});
   const Changed text(nullptr, [](nlohmann::json& config) { config["vision_config"]["patch_size"] = "8"; });
   check_says(text.message(), {"vision_config.patch_size must be a whole number; got \"8\""});
+}
+
+// open_clip's MLP is int(width · ratio) wide.
+BOOST_AUTO_TEST_CASE(an_mlp_of_open_clip_is_as_wide_as_there) {
+  const TemporaryDirectory folder;
+  const auto hidden = [&](const std::string& ratio) {
+    folder.file("open_clip_config.json",
+                R"({"embed_dim": 8, "text_cfg": {}, "vision_cfg": {"width": 1664, "mlp_ratio": )" + ratio + "}}");
+    const models::ClipConfig config =
+        models::read_clip_config(folder.path() / "open_clip_config.json", ClipLayout::open_clip);
+    // As it is written it says the same.
+    for (const auto& [path, text] : models::clip_config_files(folder.path(), ClipLayout::open_clip, config)) {
+      const double written = nlohmann::json::parse(text)["model_cfg"]["vision_cfg"]["mlp_ratio"].get<double>();
+      BOOST_CHECK_EQUAL(std::floor(1664 * written), std::round(1664 * config.image->mlp_ratio));
+    }
+    return std::llround(1664 * config.image->mlp_ratio);
+  };
+  BOOST_CHECK_EQUAL(hidden("4.9231"), 8192);  // 8192.04
+  BOOST_CHECK_EQUAL(hidden("4.923"), 8191);   // 8191.87
+  BOOST_CHECK_EQUAL(hidden("4"), 6656);
+}
+
+BOOST_AUTO_TEST_CASE(how_images_are_prepared_goes_along) {
+  const TemporaryDirectory folder;
+  std::filesystem::copy(kHuggingFace, folder.path() / "model", std::filesystem::copy_options::recursive);
+  BOOST_CHECK(!models::read_clip_preprocessing(folder.path() / "model", ClipLayout::hugging_face, 16).has_value());
+  std::ofstream(folder.path() / "model/processor_config.json")
+      << R"({"image_processor": {"image_mean": [0.48145466, 0.5, 0.25], "image_std": [0.5, 0.26862954, 1]}})";
+  models::convert_checkpoint(folder.path() / "model", ClipLayout::open_clip, folder.path() / "there");
+  models::convert_checkpoint(folder.path() / "there", ClipLayout::hugging_face, folder.path() / "back");
+  for (const auto& [name, layout] : {std::pair{"model", ClipLayout::hugging_face},
+                                     {"there", ClipLayout::open_clip},
+                                     {"back", ClipLayout::hugging_face}}) {
+    const auto pixels = models::read_clip_preprocessing(folder.path() / name, layout, 16);
+    BOOST_REQUIRE(pixels.has_value());
+    BOOST_CHECK((pixels->mean == std::array{0.48145466F, 0.5F, 0.25F}));
+    BOOST_CHECK((pixels->deviation == std::array{0.5F, 0.26862954F, 1.0F}));
+  }
+  const std::string there = tests::bytes_of_file(folder.path() / "there/open_clip_config.json");
+  BOOST_CHECK(there.find("0.48145467,") != std::string::npos);  // the shortest decimals of that float
 }
 
 BOOST_AUTO_TEST_CASE(the_last_word_has_the_config_dict) {
@@ -351,6 +407,25 @@ BOOST_AUTO_TEST_CASE(an_image_tower_alone_is_read) {
   const Clip clip = models::read_clip(alone.folder.path());
   BOOST_CHECK(!clip.text.has_value() && !clip.logit_scale.has_value());
   BOOST_CHECK_EQUAL(clip.image->network.features(), 16);  // no projection
+}
+
+BOOST_AUTO_TEST_CASE(a_tuned_image_tower_may_lack_tensors_and_hold_a_text_tower) {
+  const Clip clip = models::read_clip(kHuggingFace);
+  const Changed tuned([](nn::NamedTensors& tensors) {
+    tensors.erase("visual_projection.weight");
+    tensors.insert_or_assign(kQuery, Tensor::full({16, 16}, 2.0));
+    tensors.insert_or_assign("text_model.final_layer_norm.bias", Tensor::zeros({3}));
+  });
+  const nn::ParamTree weights = models::read_tuned_image(tuned.folder.path(), clip.image->network, clip.image->weights);
+  nn::NamedTensors expected = models::in_layout(clip.image->weights, "visual.", ClipLayout::hugging_face);
+  expected.insert_or_assign(kQuery, Tensor::full({16, 16}, 2.0));
+  for (const auto& [name, tensor] : models::in_layout(weights, "visual.", ClipLayout::hugging_face))
+    tests::check_close(tensor, expected.at(name), 0.0, name);
+  const Changed text([](nn::NamedTensors& tensors) {
+    std::erase_if(tensors, [](const auto& named) { return !named.first.starts_with("text_"); });
+  });
+  check_says(refusal([&] { models::read_tuned_image(text.folder.path(), clip.image->network, clip.image->weights); }),
+             {"holds no image tower"});
 }
 
 BOOST_AUTO_TEST_CASE(a_tangent_may_lack_tensors_but_not_name_unknown_ones) {

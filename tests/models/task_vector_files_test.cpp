@@ -164,6 +164,27 @@ BOOST_AUTO_TEST_CASE(half_precision_stays_half_precision) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_finite_is_refused) {
+  const Files files;
+  const std::vector<std::filesystem::path> bad{files.path("bad")};
+  nn::write_safetensors(bad[0], {{"logit_scale", Tensor::full({}, std::nan(""))}}, {});
+  const auto names_the_file = [&](const std::runtime_error& error) {
+    return error.what() ==
+           "[task_vector] " + bad[0].string() + ": tensor 'logit_scale' holds NaN or Inf; every weight must be finite.";
+  };
+  BOOST_CHECK_EXCEPTION(models::scale_task_vector(bad[0], 1.0, files.path("out")), std::runtime_error, names_the_file);
+  BOOST_CHECK_EXCEPTION(models::inner_products(bad), std::runtime_error, names_the_file);
+  nn::SafetensorsWriter writer(files.path("half"), {{"logit_scale", "F16", {}}}, {});
+  writer.write(std::vector<std::byte>{std::byte{0}, std::byte{0x7B}});  // 57344
+  writer.commit();
+  models::scale_task_vector(files.path("half"), 1.1, files.path("larger"));
+  BOOST_CHECK_EXCEPTION(models::scale_task_vector(files.path("half"), 1.2, files.path("out")), std::runtime_error,
+                        [](const std::runtime_error& error) {
+                          return std::string(error.what()).find("too large for F16") != std::string::npos;
+                        });
+  BOOST_CHECK(!std::filesystem::exists(files.path("out")));
+}
+
 BOOST_AUTO_TEST_CASE(weights_that_clip_does_not_have_are_kept) {
   const Files files;
   nn::NamedTensors tensors = moved(1.0);
