@@ -172,6 +172,22 @@ write("picture", "rows.bmp", b"BM" + struct.pack("<IHHI", 66, 0, 0, 54) + struct
 sound = {"a": entry("F32", [2, 2], 0, 16), "b": entry("F16", [3], 16, 22), "c": entry("I64", [], 22, 30), "d": entry("F64", [0, 7], 30, 30)}
 write("safetensors", "sound", safetensors(sound, bytes(range(30)), {"format": "pt"}))
 write("safetensors", "brain", safetensors({"x": {**entry("BF16", [4], 0, 8), "new": [1, {"a": None}, -1.5, "\u00e9"]}}, bytes(8)))
+hidden = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_act": "gelu"}
+pixels = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "size": {"shortest_edge": 224}, "crop_size": 224, "resample": 3}
+nested = {"model_type": "clip", "projection_dim": 8, "vision_config": {**hidden, "image_size": 32, "patch_size": 16}, "text_config": hidden,
+          "text_config_dict": {**hidden, "eos_token_id": 2}, **pixels, "image_processor": pixels}
+write("clip", "hugging_face", json.dumps(nested).encode())
+write("clip", "vision_alone", json.dumps({"model_type": "clip_vision_model", **hidden}).encode())
+write("clip", "open_clip", json.dumps({
+    "model_cfg": {"embed_dim": 8, "quick_gelu": True, "vision_cfg": {"width": 64, "layers": 1, "mlp_ratio": 2.5, "head_width": 32},
+                  "text_cfg": {"width": 64, "heads": 2, "layers": 1}},
+    "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic", "resize_mode": "shortest"}}).encode())
+write("clip", "index", json.dumps({"weight_map": {"logit_scale": "model.safetensors", "visual.proj": "../model.safetensors"}}).encode())
+write("clip", "name", b"vision_model.encoder.layers.11.self_attn.q_proj.weight")
+block = "text_model.encoder.layers.0.self_attn."
+write("clip", "tensors", safetensors({block + "k_proj.bias": entry("F16", [2], 0, 4), block + "q_proj.bias": entry("F16", [2], 4, 8),
+                                      "text_projection.weight": entry("BF16", [2, 3], 8, 20), "logit_scale": entry("F64", [], 20, 28)},
+                                     bytes(28)))
 write("safetensors", "two_gib", struct.pack("<Q", 2**31) + b"{}")
 write("safetensors", "hole", safetensors({"a": entry("F32", [1], 4, 8)}, bytes(8)))
 write("safetensors", "overflow", safetensors({"a": entry("F32", [2**62, 2**62], 0, 8)}, bytes(8)))
