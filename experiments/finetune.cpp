@@ -2,9 +2,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "experiments/arithmetic/program.hpp"
+#include "experiments/arithmetic/task_vectors.hpp"
 #include "experiments/common/finetuning.hpp"
-#include "experiments/common/program.hpp"
+#include "experiments/common/pretrained_options.hpp"
 
 int main(int argc, char** argv) {
   using namespace experiments;
@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
       "on.");
   const std::string kPlace = "finetune/MODE/TASK";
   CommonOptions options;
-  std::filesystem::path pretrained_file;
+  PretrainedOptions begin;
   std::string task;
   std::string mode;
   add_common_options(line, options, kPlace);
@@ -22,15 +22,14 @@ int main(int argc, char** argv) {
   line.option("--mode", mode, "standard: in weight space; linear: in the tangent space at the pre-trained weights")
       .required()
       .among({"standard", "linear"});
-  add_pretrained_option(line, pretrained_file);
+  add_pretrained_options(line, begin);
   return run_program(line, argc, argv, [&] {
     const TaskSource source = find_source(task, options.data);
     if (options.out == default_out(kPlace)) options.out = finetuned_folder(default_out("finetune"), mode, task);
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));
-    const Pretrained pretrained = load_pretrained(pretrained_file);
-    Recipe recipe = chosen_recipe(options);
-    recipe.vit = pretrained.vit.config();
+    const Pretrained pretrained = load(begin, pool);
+    const Recipe recipe = recipe_for(options, begin, pretrained);
     const TaskData data = load_task(source, recipe, options.seed, pool);
     const Json results = finetune({recipe, options.seed, pool}, pretrained, data,
                                   mode == "linear" ? Mode::linear : Mode::standard, folder);

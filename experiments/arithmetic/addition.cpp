@@ -62,6 +62,7 @@ class Addition {
         model_(pretrained.vit.model()),
         tangent_model_(model_, pretrained.theta0),
         tasks_(tasks),
+        modes_(modes_of(tasks)),
         alphas_(alpha_grid(options.alpha_step)) {
     const auto n = static_cast<std::int64_t>(tasks.size());
     for (const std::int64_t size : subset_sizes(n)) {
@@ -77,7 +78,7 @@ class Addition {
     for (const std::vector<Subset>& family : families_) sums += static_cast<std::int64_t>(family.size());
     Progress progress(
         "task addition",
-        static_cast<std::int64_t>(2 * tasks_.size()) + sums * static_cast<std::int64_t>(kModes.size() * alphas_.size()),
+        static_cast<std::int64_t>(2 * tasks_.size()) + sums * static_cast<std::int64_t>(modes_.size() * alphas_.size()),
         0, 1, "evaluations");
     std::int64_t done = 0;
     for (std::size_t t = 0; t < tasks_.size(); ++t) {
@@ -89,12 +90,12 @@ class Addition {
     std::map<std::string, Sum> all;
     for (const std::vector<Subset>& family : families_) {
       std::map<std::string, std::vector<Sum>> of_mode;
-      for (const char* mode : kModes) {
+      for (const char* mode : modes_) {
         for (const Subset& subset : family) of_mode[mode].push_back(add(mode, subset, progress, done));
       }
       subsets.push_back(describe(family, of_mode));
       if (family.front().size() < tasks_.size()) continue;
-      for (const char* mode : kModes) all.emplace(mode, std::move(of_mode.at(mode).front()));
+      for (const char* mode : modes_) all.emplace(mode, std::move(of_mode.at(mode).front()));
     }
     Json json = describe(all);
     if (control != nullptr) json["control"] = control_accuracies(pretrained, *control, all);
@@ -132,9 +133,15 @@ class Addition {
     return indices;
   }
 
+  // The modes that vectors are fine-tuned in, in the order of the tangents along them.
+  std::vector<const char*> trained_modes() const {
+    return modes_.size() == kModes.size() ? std::vector<const char*>{"standard", "linear"}
+                                          : std::vector<const char*>{"standard"};
+  }
+
   nn::ParamTree sum_of(const Subset& subset, std::string_view mode) const {
     nn::ParamTree sum(tangent_model_.theta0().shared_layout());
-    for (const std::size_t t : subset) sum.axpy(1.0, mode == "linear" ? tasks_[t].linear : tasks_[t].standard);
+    for (const std::size_t t : subset) sum.axpy(1.0, mode == "linear" ? tasks_[t].linear.value() : tasks_[t].standard);
     return sum;
   }
 
@@ -145,14 +152,14 @@ class Addition {
   // Accuracy on one task's images of the three models without a sum, and the tangents for those with one.
   void evaluate_alone(std::size_t t) {
     std::vector<nn::ParamTree> directions;
-    for (const char* mode : {"standard", "linear"}) {
+    for (const char* mode : trained_modes()) {
       for (const Subset& subset : directions_[t]) directions.push_back(sum_of(subset, mode));
     }
     for (const Split split : {Split::validation, Split::test}) {
       cached_[split].push_back(tangent_features(tangent_model_, images(t, split), directions, shards_));
       const TangentFeatures& tangent = cached_[split].back();
       baselines_[split].push_back({accuracy(heads_[t], {tangent.primal, tangent.labels}), {}});
-      for (const char* mode : kModes) {
+      for (const char* mode : modes_) {
         const nn::ParamTree own = sum_of({t}, mode);
         baselines_[split].back().single[mode] = accuracy_of(mode, {t}, own, t, split, 1.0);
       }
@@ -231,7 +238,7 @@ class Addition {
     Json json{{"tasks", names(everything)},
               {"zero_shot", by_task(zero_shot(everything, Split::test))},
               {"zero_shot_validation", by_task(zero_shot(everything, Split::validation))}};
-    for (const char* mode : kModes) {
+    for (const char* mode : modes_) {
       const Sum& sum = all.at(mode);
       const Json curve = curve_of(sum.curve);
       json["single_task"][mode] = by_task(single(everything, mode, Split::test));
@@ -258,14 +265,14 @@ class Addition {
     Json json{{"size", size}, {"possible", subset_count(static_cast<std::int64_t>(tasks_.size()), size)}};
     for (std::size_t i = 0; i < family.size(); ++i) {
       Json sum{{"tasks", names(family[i])}, {"zero_shot", mean(zero_shot(family[i], Split::test))}};
-      for (const char* mode : kModes) {
+      for (const char* mode : modes_) {
         const Sum& of = of_mode.at(mode)[i];
         sum[mode] = {{"alpha", of.alpha}, {"single_task", mean(single(family[i], mode, Split::test))}};
         sum[mode].update(to_json(of.average));
       }
       json["sums"].push_back(std::move(sum));
     }
-    for (const char* mode : kModes) {
+    for (const char* mode : modes_) {
       for (const char* quantity : {"alpha", "absolute", "normalised", "gap_closed"}) {
         Values values;
         for (const Json& sum : json["sums"]) {
@@ -285,20 +292,23 @@ class Addition {
                           const std::map<std::string, Sum>& all) const {
     const models::ZeroShotHead head = zero_shot_head(pretrained, control.text);
     const Subset& everything = families_.back().front();
-    const std::vector<nn::ParamTree> directions{sum_of(everything, "standard"), sum_of(everything, "linear")};
+    std::vector<nn::ParamTree> directions;
+    for (const char* mode : trained_modes()) directions.push_back(sum_of(everything, mode));
     const TangentFeatures cached = tangent_features(tangent_model_, *control.test, directions, shards_);
     const nn::ParamTree theta = tangent_model_.theta0() + all.at("standard").alpha * directions[0];
-    return {{"task", control.name},
-            {"zero_shot", accuracy(head, {cached.primal, cached.labels})},
-            {"standard", accuracy(head, features(model_, theta, *control.test, shards_))},
-            {"posthoc", accuracy(head, cached.at(all.at("posthoc").alpha, 0))},
-            {"linear", accuracy(head, cached.at(all.at("linear").alpha, 1))}};
+    Json json{{"task", control.name},
+              {"zero_shot", accuracy(head, {cached.primal, cached.labels})},
+              {"standard", accuracy(head, features(model_, theta, *control.test, shards_))},
+              {"posthoc", accuracy(head, cached.at(all.at("posthoc").alpha, 0))}};
+    if (all.contains("linear")) json["linear"] = accuracy(head, cached.at(all.at("linear").alpha, 1));
+    return json;
   }
 
   nn::Shards shards_;
   nn::Model model_;
   nn::TangentModel tangent_model_;
   const std::vector<TaskVectors>& tasks_;
+  std::vector<const char*> modes_;
   Values alphas_;
   std::vector<std::vector<Subset>> families_;  // of each size; the last holds the one of all tasks
   std::vector<models::ZeroShotHead> heads_;
@@ -316,8 +326,10 @@ AdditionOptions addition_options(std::string_view preset) {
 Json task_addition(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder,
                    const AdditionOptions& options) {
   alpha_grid(options.alpha_step);  // refuses a step before anything is loaded
+  TaskVectorInputs given = inputs;
+  given.linear = Linear::if_there;
   return task_vector_stage(
-      "task_addition", context, inputs, {{"alpha_step", options.alpha_step}, {"subsets", options.subsets}}, folder,
+      "task_addition", context, given, {{"alpha_step", options.alpha_step}, {"subsets", options.subsets}}, folder,
       [&](const std::vector<TaskVectors>& tasks, const TaskData* control) {
         Json results = Addition(context, inputs.pretrained, tasks, options).run(inputs.pretrained, control);
         write_reference_additions(folder / "reference", results);
@@ -328,13 +340,20 @@ Json task_addition(const Context& context, const TaskVectorInputs& inputs, const
 std::string addition_table(const Json& results) {
   const Json& single = results.at("single_task");
   const Json& addition = results.at("addition");
-  TextTable table({1, 4});
-  table.row("", {"", "single", "task", "", "all tasks", "added", ""});
-  table.row("task", {"zero-shot", "standard", "posthoc", "linear", "standard", "posthoc", "linear"});
+  const std::vector<const char*> modes = modes_in(addition);
+  TextTable table({1, 1 + modes.size()});
+  std::vector<std::string> above{"", "single", "task"};
+  above.resize(1 + modes.size());
+  above.insert(above.end(), {"all tasks", "added"});
+  above.resize(1 + 2 * modes.size());
+  table.row("", above);
+  std::vector<std::string> heading{"zero-shot"};
+  for (int part = 0; part < 2; ++part) heading.insert(heading.end(), modes.begin(), modes.end());
+  table.row("task", heading);
   const auto accuracies = [&](const std::string& name, const auto& of) {
     std::vector<std::string> cells{percent(of(results.at("zero_shot")))};
-    for (const char* mode : kModes) cells.push_back(percent(of(single.at(mode))));
-    for (const char* mode : kModes) cells.push_back(percent(of(addition.at(mode).at("per_task"))));
+    for (const char* mode : modes) cells.push_back(percent(of(single.at(mode))));
+    for (const char* mode : modes) cells.push_back(percent(of(addition.at(mode).at("per_task"))));
     table.row(name, cells);
   };
   for (const Json& name : results.at("tasks")) {
@@ -343,8 +362,8 @@ std::string addition_table(const Json& results) {
   }
   accuracies("average", [](const Json& map) { return average(map); });
   const auto summary = [&](const std::string& name, const auto& cell) {
-    std::vector<std::string> cells{"", "", "", ""};
-    for (const char* mode : kModes) cells.push_back(cell(addition.at(mode)));
+    std::vector<std::string> cells(1 + modes.size());
+    for (const char* mode : modes) cells.push_back(cell(addition.at(mode)));
     table.row(name, cells);
   };
   summary("normalised", [](const Json& mode) { return or_dash(mode.at("normalised"), percent); });
@@ -352,12 +371,13 @@ std::string addition_table(const Json& results) {
   summary("alpha", [](const Json& mode) { return decimals(mode.at("alpha").get<double>(), 2); });
   if (results.contains("control")) {
     const Json& control = results.at("control");
-    std::vector<std::string> cells{percent(control.at("zero_shot").get<double>()), "", "", ""};
-    for (const char* mode : kModes) cells.push_back(percent(control.at(mode).get<double>()));
+    std::vector<std::string> cells{percent(control.at("zero_shot").get<double>())};
+    cells.resize(1 + modes.size());
+    for (const char* mode : modes) cells.push_back(percent(control.at(mode).get<double>()));
     table.row("(" + control.at("task").get<std::string>() + ")", cells);
   }
   std::string left_out;
-  for (const std::string mode : kModes) {
+  for (const std::string mode : modes) {
     for (const Json& task : addition.at(mode).value("left_out", Json::array()))
       left_out += (left_out.empty() ? "" : ", ") + task.get<std::string>() + " (" + mode + ")";
   }
@@ -368,25 +388,34 @@ std::string addition_table(const Json& results) {
          (results.contains("control") ? ";  last row: the control task, never fine-tuned on\n" : "\n") +
          (left_out.empty()
               ? ""
-              : "left out of normalised, since the single-task model gets no test image right: " + left_out + "\n");
+              : "left out of normalised, since the single-task model gets no test image right: " + left_out + "\n") +
+         without_mode(addition);
 }
 
 std::string addition_details(const Json& results) {
-  const auto heading = [](TextTable& table, const std::string& name) {
-    table.row("", {"absolute", "", "", "norma-", "lised", "", "gap", "closed", ""});
-    std::vector<std::string> modes;
-    for (std::size_t i = 0; i < kQuantities.size(); ++i) modes.insert(modes.end(), kModes.begin(), kModes.end());
-    table.row(name, modes);
+  const std::vector<const char*> modes = modes_in(results.at("addition"));
+  const auto heading = [&](TextTable& table, const std::string& name) {
+    std::vector<std::string> above;
+    std::vector<std::string> below;
+    for (const std::array<const char*, 2>& words :
+         {std::array{"absolute", ""}, {"norma-", "lised"}, {"gap", "closed"}}) {
+      above.insert(above.end(), words.begin(), words.end());
+      below.insert(below.end(), modes.begin(), modes.end());
+      above.resize(below.size());
+    }
+    table.row("", above);
+    table.row(name, below);
   };
-  const auto row = [](TextTable& table, const std::string& name, const auto& value) {
+  const auto row = [&](TextTable& table, const std::string& name, const auto& value) {
     std::vector<std::string> cells;
     for (const char* quantity : kQuantities) {
-      for (const char* mode : kModes) cells.push_back(or_dash(value(mode, quantity), percent));
+      for (const char* mode : modes) cells.push_back(or_dash(value(mode, quantity), percent));
     }
     table.row(name, cells);
   };
 
-  TextTable sizes({0, 3, 6});
+  const std::vector<std::size_t> bars{0, modes.size(), 2 * modes.size()};
+  TextTable sizes(bars);
   heading(sizes, "K (sums)");
   for (const Json& family : results.at("subsets")) {
     const auto of = [&](const char* key) {
@@ -400,7 +429,7 @@ std::string addition_details(const Json& results) {
     if (family.at("sums").size() > 1) row(sizes, "  deviation", of("deviation"));
   }
 
-  TextTable curve({0, 3, 6});
+  TextTable curve(bars);
   heading(curve, "alpha");
   const std::vector<double> alphas = results.at("alpha_grid").get<std::vector<double>>();
   constexpr std::size_t kRows = 5;

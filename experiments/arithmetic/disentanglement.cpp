@@ -109,7 +109,8 @@ class Disentanglement {
       const models::ZeroShotHead head = zero_shot_head(pretrained_, task.text);
       const datasets::Subset images = first_images(task.test, images_);
       result["images"].push_back(images.size());
-      const std::vector<nn::ParamTree> directions{first.standard, second.standard, first.linear, second.linear};
+      const std::vector<nn::ParamTree> directions{first.standard, second.standard, first.linear.value(),
+                                                  second.linear.value()};
       const TangentFeatures tangent = tangent_features(model_, images, directions, shards_);
       terms["standard"].push_back(disagreements(
           [&](double alpha1, double alpha2) {

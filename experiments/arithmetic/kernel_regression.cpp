@@ -299,12 +299,13 @@ std::int64_t kernel_regression_iterations(std::string_view preset) {
 Json solve_task(const Context& context, const Pretrained& pretrained, const TaskData& task, const Vectors& adam,
                 const KernelRegressionOptions& options, const RunFolder& folder) {
   const FinetuneRecipe& recipe = context.recipe.finetune;
+  const nn::ParamTree& linear = adam.linear.value();
   const Json fingerprint{{"stage", "kernel_regression_task"},
                          {"seed", context.seed},
                          {"task", task.name},
                          {"content", task.content},
                          {"pretrained", pretrained.identity()},
-                         {"adam", {nn::checksum(adam.standard), nn::checksum(adam.linear)}},
+                         {"adam", {nn::checksum(adam.standard), nn::checksum(linear)}},
                          {"images", {recipe.train_images, recipe.validation_images, recipe.test_images}},
                          {"settings", to_json(options)},
                          {"arithmetic", arithmetic(context.recipe)}};
@@ -320,7 +321,7 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
 
   const CutModel trained(pretrained, head, Cut::features);  // the model that AdamW trained
   const nn::Loss loss = trained.loss();
-  const double adam_loss = TangentProblem(trained.f, *task.train, loss, 0.0, shards, adam.linear).loss();
+  const double adam_loss = TangentProblem(trained.f, *task.train, loss, 0.0, shards, linear).loss();
   const Json& curve = solution.progress.curve;
   const Json& early = best_point(curve);
   save_finetuned(file, pretrained, task, Mode::linear, pretrained.theta0 + solution.tau);
@@ -330,12 +331,12 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
                      {"zero_shot", curve.front().at("test")},
                      {"standard", accuracy(head, features(pretrained.vit.model(), pretrained.theta0 + adam.standard,
                                                           *task.test, shards))},
-                     {"adamw", trained.accuracy(*task.test, adam.linear, shards)},
+                     {"adamw", trained.accuracy(*task.test, linear, shards)},
                      {"solved", curve.back().at("test")},
                      {"early", {{"iteration", early.at("iteration")}, {"test", early.at("test")}}},
                      {"train_loss", {{"adamw", adam_loss}, {"solved", solution.loss}}},
-                     {"task_vector_norm", {{"adamw", norm(adam.linear)}, {"solved", norm(solution.tau)}}},
-                     {"cosine", cosine(adam.linear, solution.tau)},
+                     {"task_vector_norm", {{"adamw", norm(linear)}, {"solved", norm(solution.tau)}}},
+                     {"cosine", cosine(linear, solution.tau)},
                      {"iterations", solution.progress.iteration},
                      {"ended", solution.ended},
                      {"curve", curve},
@@ -370,7 +371,7 @@ Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, c
                              Json names = Json::array();
                              for (const TaskVectors& own : tasks) {
                                names.push_back(own.task.name);
-                               adam.push_back(own.linear);
+                               adam.push_back(own.linear.value());
                              }
                              return Json{
                                  {"tasks", names},

@@ -60,7 +60,7 @@ class LinearizationError {
       const datasets::Subset images = first_images(own.task.test, images_);
       results["images"][task] = images.size();
       for (const char* mode : kTrained) {
-        const nn::ParamTree& tau = std::string_view(mode) == "standard" ? own.standard : own.linear;
+        const nn::ParamTree& tau = std::string_view(mode) == "standard" ? own.standard : own.linear.value();
         for (const ParameterGroup& group : groups_) {
           stop_stage_if_asked("evaluating");
           results["curves"][mode][task][group.name] = curve(part_of(tau, group).to(DType::f64), images);

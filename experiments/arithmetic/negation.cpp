@@ -49,8 +49,9 @@ class Negation {
                    {"zero_shot_validation", zero_shot_on_control(*control_.validation)}}},
                  {"control_threshold", kControlThreshold},
                  {"alpha_grid", alphas}};
-    for (const char* mode : kModes) results["negation"][mode]["without_alpha"] = Json::array();
-    Progress progress("task negation", static_cast<std::int64_t>(tasks.size() * kModes.size() * alphas.size()), 0, 1,
+    const std::vector<const char*> modes = modes_of(tasks);
+    for (const char* mode : modes) results["negation"][mode]["without_alpha"] = Json::array();
+    Progress progress("task negation", static_cast<std::int64_t>(tasks.size() * modes.size() * alphas.size()), 0, 1,
                       "evaluations");
     std::int64_t done = 0;
     for (const TaskVectors& own : tasks) {
@@ -59,7 +60,7 @@ class Negation {
       const SplitImages test = split(own, head, *own.task.test, *control_.test);
       results["tasks"].push_back(own.task.name);
       results["zero_shot"][own.task.name] = accuracy(head, {test.target_features.primal, test.target_features.labels});
-      for (const char* mode : kModes) negate(mode, alphas, validation, test, results["negation"][mode], progress, done);
+      for (const char* mode : modes) negate(mode, alphas, validation, test, results["negation"][mode], progress, done);
     }
     return results;
   }
@@ -71,7 +72,8 @@ class Negation {
 
   SplitImages split(const TaskVectors& own, const models::ZeroShotHead& head, const datasets::Dataset& target,
                     const datasets::Dataset& control) const {
-    const std::vector<nn::ParamTree> directions{own.standard, own.linear};
+    std::vector<nn::ParamTree> directions{own.standard};
+    if (own.linear) directions.push_back(*own.linear);
     return {own,
             head,
             target,
@@ -151,6 +153,7 @@ Json task_negation(const Context& context, const TaskVectorInputs& inputs, const
         "[task_negation] needs a control task, whose accuracy limits alpha; --control names it.");
   }
   TaskVectorInputs given = inputs;
+  given.linear = Linear::if_there;
   if (!given.control_validation_images.has_value())
     given.control_validation_images = 2 * context.recipe.finetune.validation_images;
   return task_vector_stage("task_negation", context, given,
@@ -165,16 +168,21 @@ Json task_negation(const Context& context, const TaskVectorInputs& inputs, const
 std::string negation_table(const Json& results) {
   const Json& negation = results.at("negation");
   const Json& control = results.at("control");
+  const std::vector<const char*> modes = modes_in(negation);
   TextTable table({1, 4, 7});
-  table.row("", {"", "standard", "", "", "posthoc", "", "", "linear", "", ""});
+  std::vector<std::string> above{""};
   std::vector<std::string> heading{"zero-shot"};
-  for (std::size_t i = 0; i < kModes.size(); ++i) heading.insert(heading.end(), {"target", "control", "alpha"});
+  for (const char* mode : modes) {
+    above.insert(above.end(), {mode, "", ""});
+    heading.insert(heading.end(), {"target", "control", "alpha"});
+  }
+  table.row("", above);
   table.row("task", heading);
   bool any_without = false;
   for (const Json& name : results.at("tasks")) {
     const std::string task = name.get<std::string>();
     std::vector<std::string> cells{percent(results.at("zero_shot").at(task).get<double>())};
-    for (const char* mode : kModes) {
+    for (const char* mode : modes) {
       const Json& of = negation.at(mode);
       const bool without = contains(of.at("without_alpha"), task);
       cells.push_back(percent(of.at("target").at(task).get<double>()));
@@ -185,7 +193,7 @@ std::string negation_table(const Json& results) {
     table.row(task, cells);
   }
   std::vector<std::string> cells{percent(average(results.at("zero_shot")))};
-  for (const char* mode : kModes) {
+  for (const char* mode : modes) {
     cells.push_back(percent(average(negation.at(mode).at("target"))));
     cells.push_back(percent(average(negation.at(mode).at("control"))));
     cells.push_back(decimals(average(negation.at(mode).at("alpha")), 2));
@@ -196,7 +204,8 @@ std::string negation_table(const Json& results) {
          percent(control.at("zero_shot").get<double>()) + "; alpha keeps its accuracy on " +
          std::to_string(control.at("validation_images").get<std::int64_t>()) + " validation images at " +
          decimals(100.0 * results.at("control_threshold").get<double>(), 0) + " % of zero-shot or more\n" +
-         (any_without ? "none: no alpha above 0 keeps the control; the numbers beside it are those of alpha 0\n" : "");
+         (any_without ? "none: no alpha above 0 keeps the control; the numbers beside it are those of alpha 0\n" : "") +
+         without_mode(negation);
 }
 
 }  // namespace experiments

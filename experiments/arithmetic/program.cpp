@@ -4,15 +4,10 @@
 
 namespace experiments {
 
-void add_pretrained_option(CommandLine& line, std::filesystem::path& pretrained) {
-  pretrained = default_out("pretrain") / "pretrained.safetensors";
-  line.option("--pretrained", pretrained, "pretrained.safetensors of `pretrain`");
-}
-
 void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, const std::string& place) {
   add_common_options(line, options.common, place);
   line.option("--tasks", options.tasks, "Tasks (default: the eight built-in ones)");
-  add_pretrained_option(line, options.pretrained);
+  add_pretrained_options(line, options.begin);
   options.finetuned = default_out("finetune");
   line.option("--finetuned", options.finetuned,
               "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, mode standard and linear");
@@ -24,9 +19,8 @@ int run_task_vector_program(CommandLine& line, int argc, char** argv, const Task
     const std::vector<TaskSource> sources = find_sources(options.tasks, options.control, options.common.data);
     const RunFolder folder(options.common.out);
     engine::ShardPool pool(thread_count(options.common));
-    const Pretrained pretrained = load_pretrained(options.pretrained);
-    Recipe recipe = chosen_recipe(options.common);
-    recipe.vit = pretrained.vit.config();
+    const Pretrained pretrained = load(options.begin, pool);
+    const Recipe recipe = recipe_for(options.common, options.begin, pretrained);
     const std::string table =
         stage({recipe, options.common.seed, pool}, {pretrained, sources, options.control, options.finetuned}, folder);
     std::printf("%s", table.c_str());

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "experiments/arithmetic/task_vectors.hpp"
-#include "experiments/common/program.hpp"
+#include "experiments/common/pretrained_options.hpp"
 
 namespace experiments {
 
@@ -15,15 +15,13 @@ struct TaskVectorOptions {
   CommonOptions common;
   std::vector<std::string> tasks;
   std::string control = "none";
-  std::filesystem::path pretrained;
+  PretrainedOptions begin;
   std::filesystem::path finetuned;
 };
 
-// Adds the common options, of which `place` is for --out, --tasks, --pretrained and --finetuned; a program with a control
-// task adds --control itself.
+// Adds the common options, of which `place` is for --out, --tasks, --finetuned and those of what it begins with; a program with
+// a control task adds --control itself.
 void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, const std::string& place);
-// Adds --pretrained, whose default is where `pretrain` writes.
-void add_pretrained_option(CommandLine& line, std::filesystem::path& pretrained);
 
 // `stage` computes or finds its results and returns the table to print.
 using TaskVectorStage = std::function<std::string(const Context&, const TaskVectorInputs&, const RunFolder&)>;

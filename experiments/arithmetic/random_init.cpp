@@ -26,7 +26,7 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
                          {"arithmetic", arithmetic(context.recipe)}};
   const Json manifest = folder.begin("random_init", fingerprint, context.seed, context.pool.threads());
   const Pretrained random{inputs.pretrained.vit, nn::initial_params(inputs.pretrained.vit.layout(), context.seed),
-                          inputs.pretrained.logit_scale, inputs.pretrained.words};
+                          inputs.pretrained.logit_scale, inputs.pretrained.words, inputs.pretrained.normalisation};
   save_pretrained(folder / "random.safetensors", random);
   const std::filesystem::path finetuned = folder / "finetune";
   finetune_all(context, random, inputs.sources, finetuned);

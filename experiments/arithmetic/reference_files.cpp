@@ -56,7 +56,7 @@ void write_reference_accuracies(const std::filesystem::path& folder, const Json&
   };
   write_json(files / "zeroshot_accuracies.json",
              with_validation(results.at("zero_shot"), results.at("zero_shot_validation")));
-  for (const char* mode : kModes) {
+  for (const char* mode : modes_in(results.at("single_task"))) {
     write_json(files / file_name(mode, "ft_accuracies"),
                with_validation(results.at("single_task").at(mode), results.at("single_task_validation").at(mode)));
   }
@@ -66,7 +66,7 @@ void write_reference_additions(const std::filesystem::path& folder, const Json& 
   const RunFolder files(folder);
   const std::vector<std::string> tasks = task_names(results);
   const std::size_t n = results.at("alpha_grid").size();
-  for (const char* mode : kModes) {
+  for (const char* mode : modes_in(results.at("addition"))) {
     const Json& addition = results.at("addition").at(mode);
     Json json{{"test", addition_entry(tasks, "", addition.at("per_task"), results.at("single_task").at(mode))}};
     for (std::size_t i = 0; i < n; ++i) {
@@ -82,7 +82,7 @@ void write_reference_negations(const std::filesystem::path& folder, const Json& 
   const RunFolder files(folder);
   const std::string control = results.at("control").at("task").get<std::string>();
   const std::size_t n = results.at("alpha_grid").size();
-  for (const char* mode : kModes) {
+  for (const char* mode : modes_in(results.at("negation"))) {
     const Json& negation = results.at("negation").at(mode);
     Json json;
     for (const std::string& task : task_names(results)) {

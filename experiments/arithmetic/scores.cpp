@@ -12,6 +12,21 @@ constexpr double kRounding = 1e-9;  // above that of sums and quotients here, be
 
 }  // namespace
 
+std::vector<const char*> modes_in(const Json& by_mode) {
+  std::vector<const char*> modes;
+  for (const char* mode : kModes) {
+    if (by_mode.contains(mode)) modes.push_back(mode);
+  }
+  return modes;
+}
+
+std::string without_mode(const Json& by_mode) {
+  if (by_mode.contains("linear")) return "";
+  return "linear is left out: there are no task vectors fine-tuned in the tangent space; `finetune --mode linear` "
+         "makes "
+         "them\n";
+}
+
 double mean(std::span<const double> values) {
   double total = 0.0;
   for (const double value : values) total += value;

@@ -19,6 +19,10 @@ namespace experiments {
 
 inline constexpr std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
 
+// Those of them that a part of the results tells of, and a line for people about the one that was left out, if any.
+std::vector<const char*> modes_in(const Json& by_mode);
+std::string without_mode(const Json& by_mode);
+
 double mean(std::span<const double> values);
 double average(const Json& map);  // of the numbers in an object
 

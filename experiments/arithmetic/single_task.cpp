@@ -12,23 +12,27 @@
 namespace experiments {
 namespace {
 
-constexpr std::array<const char*, 2> kLinearised{"posthoc", "linear"};
+// Of these modes, those compared with the network.
+std::vector<const char*> linearised(const std::vector<const char*>& modes) { return {modes.begin() + 1, modes.end()}; }
 
 // Accuracy of each of the four models on some of the task's images.
 Json accuracies(const nn::TangentModel& model, const models::ZeroShotHead& head, const TaskVectors& own,
                 const datasets::Dataset& images, const nn::Shards& shards) {
-  const std::vector<nn::ParamTree> directions{own.standard, own.linear};
+  std::vector<nn::ParamTree> directions{own.standard};
+  if (own.linear) directions.push_back(*own.linear);
   const TangentFeatures tangent = tangent_features(model, images, directions, shards);
   const Features standard = features(model.model(), model.theta0() + own.standard, images, shards);
-  return {{"zero_shot", accuracy(head, {tangent.primal, tangent.labels})},
-          {"standard", accuracy(head, standard)},
-          {"posthoc", accuracy(head, tangent.at(1.0, 0))},
-          {"linear", accuracy(head, tangent.at(1.0, 1))}};
+  Json found{{"zero_shot", accuracy(head, {tangent.primal, tangent.labels})},
+             {"standard", accuracy(head, standard)},
+             {"posthoc", accuracy(head, tangent.at(1.0, 0))}};
+  if (own.linear) found["linear"] = accuracy(head, tangent.at(1.0, 1));
+  return found;
 }
 
 Json measure(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks) {
   const nn::TangentModel model(pretrained.vit.model(), pretrained.theta0);
   Progress progress("single task", static_cast<std::int64_t>(tasks.size()), 0, 1, "tasks");
+  const std::vector<const char*> modes = modes_of(tasks);
   Json results;
   std::int64_t done = 0;
   for (const TaskVectors& own : tasks) {
@@ -42,11 +46,11 @@ Json measure(const Context& context, const Pretrained& pretrained, const std::ve
     results["test_images"][task] = own.task.test->size();
     results["zero_shot"][task] = test.at("zero_shot");
     results["zero_shot_validation"][task] = validation.at("zero_shot");
-    for (const char* mode : kModes) {
+    for (const char* mode : modes) {
       results["single_task"][mode][task] = test.at(mode);
       results["single_task_validation"][mode][task] = validation.at(mode);
     }
-    for (const char* mode : kLinearised) {
+    for (const char* mode : linearised(modes)) {
       results["nonlinear_advantage"][mode][task] =
           nonlinear_advantage(test.at("standard").get<double>(), test.at(mode).get<double>(), head.classes());
     }
@@ -66,8 +70,10 @@ double nonlinear_advantage(double standard, double linearised, std::int64_t clas
 
 Json single_task(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
   const std::vector<TaskSource> tasks_only = without_control(inputs);
-  return task_vector_stage("single_task", context, {inputs.pretrained, tasks_only, "none", inputs.finetuned},
-                           Json::object(), folder, [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
+  TaskVectorInputs given{inputs.pretrained, tasks_only, "none", inputs.finetuned};
+  given.linear = Linear::if_there;
+  return task_vector_stage("single_task", context, given, Json::object(), folder,
+                           [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
                              Json results = measure(context, inputs.pretrained, tasks);
                              write_reference_accuracies(folder / "reference", results);
                              return results;
@@ -75,13 +81,22 @@ Json single_task(const Context& context, const TaskVectorInputs& inputs, const R
 }
 
 std::string single_task_table(const Json& results) {
-  TextTable table({1, 4});
-  table.row("", {"", "fine-", "tuned", "", "advantage", "over"});
-  table.row("task", {"zero-shot", "standard", "posthoc", "linear", "posthoc", "linear"});
+  const std::vector<const char*> modes = modes_in(results.at("single_task"));
+  const std::vector<const char*> compared = linearised(modes);
+  TextTable table({1, 1 + modes.size()});
+  std::vector<std::string> above{"", "fine-", "tuned"};
+  above.resize(1 + modes.size());
+  above.insert(above.end(), {"advantage", "over"});
+  above.resize(1 + modes.size() + compared.size());
+  table.row("", above);
+  std::vector<std::string> heading{"zero-shot"};
+  heading.insert(heading.end(), modes.begin(), modes.end());
+  heading.insert(heading.end(), compared.begin(), compared.end());
+  table.row("task", heading);
   const auto row = [&](const std::string& name, const auto& of) {
     std::vector<std::string> cells{percent(of(results.at("zero_shot")))};
-    for (const char* mode : kModes) cells.push_back(percent(of(results.at("single_task").at(mode))));
-    for (const char* mode : kLinearised) cells.push_back(percent(of(results.at("nonlinear_advantage").at(mode))));
+    for (const char* mode : modes) cells.push_back(percent(of(results.at("single_task").at(mode))));
+    for (const char* mode : compared) cells.push_back(percent(of(results.at("nonlinear_advantage").at(mode))));
     table.row(name, cells);
   };
   for (const Json& name : results.at("tasks")) {
@@ -90,7 +105,8 @@ std::string single_task_table(const Json& results) {
   }
   row("average", [](const Json& map) { return average(map); });
   return "Single-task test accuracy in percent\n" + table.text() +
-         "advantage: (standard - other) / (1 - 1/classes), in percent; 0 if fine-tuning stays in the linear regime\n";
+         "advantage: (standard - other) / (1 - 1/classes), in percent; 0 if fine-tuning stays in the linear regime\n" +
+         without_mode(results.at("single_task"));
 }
 
 }  // namespace experiments

@@ -5,11 +5,23 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/progress.hpp"
 #include "nn/checkpoint.hpp"
 
 namespace experiments {
+namespace {
+
+bool has_linear(const TaskVectorInputs& inputs) {
+  const auto has_one = [&](const TaskSource& source) {
+    return source.name != inputs.control &&
+           has_task_vector(finetuned_folder(inputs.finetuned, to_string(Mode::linear), source.name));
+  };
+  return inputs.linear == Linear::needed || std::ranges::any_of(inputs.sources, has_one);
+}
+
+}  // namespace
 
 std::vector<TaskSource> without_control(const TaskVectorInputs& inputs) {
   std::vector<TaskSource> tasks;
@@ -26,10 +38,17 @@ std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, s
 
 Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task) {
   const auto vector_of = [&](Mode mode) {
-    return load_task_vector(finetuned_folder(inputs.finetuned, to_string(mode), task) / "finetuned.safetensors",
-                            inputs.pretrained, task, mode);
+    return find_task_vector(finetuned_folder(inputs.finetuned, to_string(mode), task), inputs.pretrained, task, mode);
   };
-  return {vector_of(Mode::standard), vector_of(Mode::linear)};
+  Vectors vectors{vector_of(Mode::standard), std::nullopt};
+  if (has_linear(inputs)) vectors.linear = vector_of(Mode::linear);
+  return vectors;
+}
+
+std::vector<const char*> modes_of(const std::vector<TaskVectors>& tasks) {
+  std::vector<const char*> modes(kModes.begin(), kModes.end());
+  if (std::ranges::any_of(tasks, [](const TaskVectors& of) { return !of.linear.has_value(); })) modes.pop_back();
+  return modes;
 }
 
 Json task_vector_stage(const std::string& name, const Context& context, const TaskVectorInputs& inputs,
@@ -46,8 +65,9 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
   for (const TaskSource& source : inputs.sources) {
     if (source.name == inputs.control) continue;
     vectors.push_back(load_vectors(inputs, source.name));
-    fingerprint["task_vectors"][source.name] = {nn::checksum(vectors.back().standard),
-                                                nn::checksum(vectors.back().linear)};
+    Json& checksums = fingerprint["task_vectors"][source.name];
+    checksums.push_back(nn::checksum(vectors.back().standard));
+    if (vectors.back().linear) checksums.push_back(nn::checksum(*vectors.back().linear));
   }
   fingerprint["content"] = contents(inputs.sources);
   std::string label = name;

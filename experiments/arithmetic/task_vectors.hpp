@@ -17,21 +17,25 @@ namespace experiments {
 
 struct Vectors {  // of one task, by the mode it was fine-tuned in
   nn::ParamTree standard;
-  nn::ParamTree linear;
+  std::optional<nn::ParamTree> linear;  // there unless the inputs say that it may be missing
 };
 
 struct TaskVectors {
   TaskData task;
   nn::ParamTree standard;
-  nn::ParamTree linear;
+  std::optional<nn::ParamTree> linear;
 };
+
+// What others fine-tuned is seldom linear: an experiment that can do without those vectors leaves the mode out.
+enum class Linear { needed, if_there };
 
 struct TaskVectorInputs {
   const Pretrained& pretrained;
   const std::vector<TaskSource>& sources;  // the tasks, and the control if there is one
   std::string control;                     // names one of them, or is "none"
-  std::filesystem::path finetuned;         // folder with <mode>/<task>/finetuned.safetensors
+  std::filesystem::path finetuned;         // folder with <mode>/<task>/ as find_task_vector reads it
   std::optional<std::int64_t> control_validation_images = std::nullopt;  // the recipe's if not given
+  Linear linear = Linear::needed;
 };
 
 std::vector<TaskSource> without_control(const TaskVectorInputs& inputs);
@@ -40,7 +44,11 @@ std::vector<TaskSource> without_control(const TaskVectorInputs& inputs);
 std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
                                        const std::string& task);
 
-// Throws std::runtime_error naming the file if one is missing or belongs to other weights.
+// Those of kModes that these vectors make: all, or without "linear".
+std::vector<const char*> modes_of(const std::vector<TaskVectors>& tasks);
+
+// Throws std::runtime_error naming the file if one is missing or belongs to other weights. Where linear ones may be missing,
+// either no task has one or each has.
 Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task);
 
 // Runs `compute` on the task vectors and images and leaves what it returns, and its seconds, in the folder's

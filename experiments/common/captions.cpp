@@ -12,6 +12,17 @@ std::int64_t another(std::int64_t label, std::int64_t classes, engine::Random& r
   return classes > 1 ? (label + 1 + random.index(classes - 1)) % classes : label;
 }
 
+std::vector<std::vector<std::string>> prompts_of(const std::vector<std::string>& templates,
+                                                 const std::vector<std::string>& words) {
+  std::vector<std::vector<std::string>> prompts;
+  for (const std::string& word : words) {
+    std::vector<std::string> captions;
+    for (const std::string& pattern : templates) captions.push_back(caption(pattern, word));
+    prompts.push_back(std::move(captions));
+  }
+  return prompts;
+}
+
 }  // namespace
 
 std::string caption(const std::string& pattern, const std::string& word) {
@@ -37,13 +48,15 @@ std::string web_caption(const datasets::TaskText& text, std::int64_t label, cons
 }
 
 std::vector<std::vector<std::string>> zero_shot_prompts(const datasets::TaskText& text) {
-  std::vector<std::vector<std::string>> prompts;
-  for (const std::string& alias : text.aliases) {
-    std::vector<std::string> captions;
-    for (const std::string& pattern : text.templates) captions.push_back(caption(pattern, alias));
-    prompts.push_back(std::move(captions));
-  }
-  return prompts;
+  return prompts_of(text.templates, text.aliases);
+}
+
+std::vector<std::vector<std::string>> plain_prompts(const datasets::TaskText& text) {
+  return prompts_of(text.plain_templates.empty() ? text.templates : text.plain_templates, plain_names(text));
+}
+
+const std::vector<std::string>& plain_names(const datasets::TaskText& text) {
+  return text.plain_names.empty() ? text.class_names : text.plain_names;
 }
 
 }  // namespace experiments

@@ -26,4 +26,8 @@ std::string web_caption(const datasets::TaskText& text, std::int64_t label, cons
 // prompts[c]: every template with class c's second word.
 std::vector<std::vector<std::string>> zero_shot_prompts(const datasets::TaskText& text);
 
+// prompts[c]: every plain template with what people call class c, for a text encoder that knows language.
+std::vector<std::vector<std::string>> plain_prompts(const datasets::TaskText& text);
+const std::vector<std::string>& plain_names(const datasets::TaskText& text);  // those, also to show to people
+
 }  // namespace experiments

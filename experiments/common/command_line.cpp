@@ -80,6 +80,11 @@ Option& Option::excludes(const Option& other) {
   return *this;
 }
 
+Option& Option::needs(const Option& other) {
+  option_->needs(other.option_);
+  return *this;
+}
+
 template <class T>
 Option& Option::between(T low, T high, const std::string& what) {
   if constexpr (std::is_floating_point_v<T>) option_->check(refuse_nan);

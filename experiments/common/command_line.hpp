@@ -26,6 +26,7 @@ class Option {
   Option& between(T low, T high, const std::string& what = {});
   Option& at_least_one();                     // a count, of std::int64_t
   Option& excludes(const Option& other);      // giving both is a mistake
+  Option& needs(const Option& other);         // giving this one alone is a mistake
   Option& group(const std::string& heading);  // of the help
 
  private:

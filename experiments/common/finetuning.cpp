@@ -9,9 +9,16 @@
 #include "experiments/common/progress.hpp"
 #include "experiments/common/training_loop.hpp"
 #include "experiments/common/training_state.hpp"
+#include "models/clip.hpp"
 #include "nn/checkpoint.hpp"
 
 namespace experiments {
+
+namespace {
+
+constexpr const char* kFile = "finetuned.safetensors";
+
+}  // namespace
 
 std::string_view to_string(Mode mode) { return mode == Mode::standard ? "standard" : "linear"; }
 
@@ -25,7 +32,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
                          {"task", task.name},           {"content", task.content},
                          {"mode", to_string(mode)},     {"pretrained", identity},
                          {"finetune", to_json(recipe)}, {"arithmetic", arithmetic(context.recipe)}};
-  const std::filesystem::path file = folder / "finetuned.safetensors";
+  const std::filesystem::path file = folder / kFile;
   if (const auto results = folder.already_done(label, fingerprint, file)) return *results;
   const Json manifest = folder.begin("finetune", fingerprint, context.seed, context.pool.threads(), file);
 
@@ -100,6 +107,17 @@ nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrain
   check("task", task, "it was not fine-tuned on " + task + ".");
   check("mode", to_string(mode), "it was not fine-tuned in mode " + std::string(to_string(mode)) + ".");
   return std::move(theta) - pretrained.theta0;
+}
+
+bool has_task_vector(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / kFile) || models::has_checkpoint(folder);
+}
+
+nn::ParamTree find_task_vector(const std::filesystem::path& folder, const Pretrained& pretrained,
+                               const std::string& task, Mode mode) {
+  if (std::filesystem::exists(folder / kFile) || !models::has_checkpoint(folder))
+    return load_task_vector(folder / kFile, pretrained, task, mode);
+  return models::read_tuned_image(folder, pretrained.vit, pretrained.theta0) - pretrained.theta0;
 }
 
 }  // namespace experiments

@@ -30,4 +30,10 @@ void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrai
 nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,
                                Mode mode);
 
+// The same of a folder: of finetuned.safetensors or, without one, of the CLIP checkpoint in it that others fine-tuned
+// (models/clip_files.hpp), which nobody can tell the task and the mode of. Throws likewise.
+nn::ParamTree find_task_vector(const std::filesystem::path& folder, const Pretrained& pretrained,
+                               const std::string& task, Mode mode);
+bool has_task_vector(const std::filesystem::path& folder);
+
 }  // namespace experiments

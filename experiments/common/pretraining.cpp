@@ -210,6 +210,11 @@ std::string Pretrained::identity() const {
   hash.add(to_json(vit.config()).dump());
   hash.add(std::bit_cast<std::uint64_t>(logit_scale));
   if (!words.identity.empty()) hash.add(words.identity);
+  if (normalisation != datasets::Normalisation{}) {
+    for (const auto* const values : {&normalisation.mean, &normalisation.deviation}) {
+      for (const float value : *values) hash.add(std::uint64_t{std::bit_cast<std::uint32_t>(value)});
+    }
+  }
   return hash.hex();
 }
 

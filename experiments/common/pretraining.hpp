@@ -18,8 +18,9 @@ namespace experiments {
 struct Pretrained {
   models::Vit vit;
   nn::ParamTree theta0;
-  double logit_scale;            // logits are exp(logit_scale) · cosines
-  TextEmbedder words;            // makes the class embeddings of its heads
+  double logit_scale;  // logits are exp(logit_scale) · cosines
+  TextEmbedder words;  // makes the class embeddings of its heads
+  datasets::Normalisation normalisation = {};
   std::string identity() const;  // of the weights, the scale, the model and its words: what later stages depend on
 };
 

@@ -47,6 +47,7 @@ void add_recipe_options(CommandLine& line, CommonOptions& options) {
         "Web images of each task for pre-training");
   rate("--pretrain-lr", in(pretrain, &PretrainRecipe::lr), "Learning rate of pre-training");
   count("--finetune-steps", in(finetune, &FinetuneRecipe::steps), "Steps of fine-tuning");
+  count("--batch", in(finetune, &FinetuneRecipe::batch), "Images of a step of fine-tuning");
   rate("--finetune-lr", in(finetune, &FinetuneRecipe::lr), "Learning rate of fine-tuning, the same in both modes");
   add("--weight-decay", in(finetune, &FinetuneRecipe::weight_decay), "Weight decay of fine-tuning")
       .between(0.0, 1e3, "not negative");
@@ -63,9 +64,7 @@ void add_recipe_options(CommandLine& line, CommonOptions& options) {
   count("--depth", in(vit, &models::VitConfig::depth), "Its number of blocks");
   count("--heads", in(vit, &models::VitConfig::heads), "Its attention heads");
   count("--patch", in(vit, &models::VitConfig::patch), "Its patch size in pixels");
-  count(
-      "--shard-size", [](Recipe & recipe) -> auto& { return recipe.shard_size; },
-      "Images that one thread works on at a time; decides the last bits of the results");
+  add_shard_size_option(line, options, kRecipeGroup);
 }
 
 }  // namespace
@@ -75,7 +74,7 @@ std::filesystem::path default_out(const std::string& place) {
   return place.empty() ? runs : runs / place;
 }
 
-void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place) {
+void add_run_options(CommandLine& line, CommonOptions& options, const std::string& place) {
   options.out = default_out(place);
   line.option("--seed", options.seed, "Decides every random number");
   line.option("--threads", options.threads,
@@ -87,18 +86,30 @@ void add_common_options(CommandLine& line, CommonOptions& options, const std::st
       "Replace finished results in --out that were made with other options; without it such a run is refused");
   line.option("--data", options.data,
               "Folder with real data sets, one sub-folder each; `datasets list` tells which are found");
-  line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
-      .among({preset_names().begin(), preset_names().end()});
   add_precision_option(line);
   line.action(
       "--check-finite", [] { engine::set_check_finite(true); },
       "Stop at the first NaN or Inf and name the op that made it; slower");
+  line.config_file("--config",
+                   "Read options from a TOML file, such as: preset = \"smoke\"; the command line takes precedence");
+}
+
+void add_shard_size_option(CommandLine& line, CommonOptions& options, const std::string& heading) {
+  const auto given = std::make_shared<std::optional<std::int64_t>>();
+  options.changes.push_back([=](Recipe& recipe) { recipe.shard_size = given->value_or(recipe.shard_size); });
+  line.option("--shard-size", *given, "Images that one thread works on at a time; decides the last bits of the results")
+      .at_least_one()
+      .group(heading);
+}
+
+void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place) {
+  add_run_options(line, options, place);
+  line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
+      .among({preset_names().begin(), preset_names().end()});
   line.action(
           "--save-every", [](const std::string& seconds) { set_save_interval(std::stod(seconds)); },
           "Seconds between the checkpoints from which a killed training run goes on; 60 unless given")
       .between(0.0, 1e9, "not negative");
-  line.config_file("--config",
-                   "Read options from a TOML file, such as: preset = \"smoke\"; the command line takes precedence");
   add_recipe_options(line, options);
 }
 
@@ -117,8 +128,9 @@ void add_precision_option(CommandLine& line) {
       .among({"f32", "bf16", "bf16-emulated"});
 }
 
-Recipe chosen_recipe(const CommonOptions& options) {
+Recipe chosen_recipe(const CommonOptions& options, const std::function<void(Recipe&)>& defaults) {
   Recipe recipe = preset(options.preset);
+  if (defaults) defaults(recipe);
   for (const auto& change : options.changes) change(recipe);
   return recipe;
 }

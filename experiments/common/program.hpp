@@ -24,11 +24,15 @@ struct CommonOptions {
 // Where a program writes and looks unless told otherwise: <runs>/<place>, as `reproduce` has it below its --out.
 std::filesystem::path default_out(const std::string& place);
 
-// Adds --seed --threads --out --data --preset --precision --check-finite --save-every --config, and one option for each
-// number of the recipe that can be changed. `place` is the default of --out.
+// Adds --seed --threads --out --data --precision --check-finite --config. `place` is the default of --out.
+void add_run_options(CommandLine& line, CommonOptions& options, const std::string& place);
+// These, --preset, --save-every, and one option for each number of the recipe that can be changed.
 void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place);
-void add_precision_option(CommandLine& line);  // one of them
-Recipe chosen_recipe(const CommonOptions& options);
+void add_shard_size_option(CommandLine& line, CommonOptions& options,
+                           const std::string& heading = "Options");  // --shard-size, one of those
+void add_precision_option(CommandLine& line);                        // one of them
+// The preset with what the user changed; `defaults` changes the preset before that.
+Recipe chosen_recipe(const CommonOptions& options, const std::function<void(Recipe&)>& defaults = nullptr);
 
 int thread_count(const CommonOptions& options);
 

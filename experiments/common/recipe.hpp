@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "datasets/normalisation.hpp"
 #include "models/vit.hpp"
 
 namespace experiments {
@@ -17,7 +18,7 @@ namespace experiments {
 using Json = nlohmann::ordered_json;
 
 struct PretrainRecipe {
-  std::int64_t images_per_domain = 8000;  // of the web distribution
+  std::int64_t images_per_domain = 8000;  // of the web distribution; 0: nothing of a real set is kept for it
   std::int64_t steps = 3200;
   std::int64_t batch = 128;
   double lr = 1e-3;
@@ -46,7 +47,8 @@ struct Recipe {
   models::VitConfig vit;
   PretrainRecipe pretrain;
   FinetuneRecipe finetune;
-  std::int64_t shard_size = 16;  // images; part of what decides the bits
+  datasets::Normalisation normalisation;  // of the images the model sees; like vit, that of the weights that are loaded
+  std::int64_t shard_size = 16;           // images; part of what decides the bits
 };
 
 std::span<const std::string_view> preset_names();  // "smoke", "quick", "small"

@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "datasets/memory_dataset.hpp"
+#include "datasets/normalised.hpp"
 #include "datasets/subset.hpp"
 #include "datasets/world/style.hpp"
 #include "datasets/world/tasks.hpp"
@@ -85,6 +86,18 @@ std::vector<std::string> templates_of(const datasets::RealSet& set, const std::s
   return patterns;
 }
 
+// What people call the classes, and the prompts CLIP is asked with.
+void add_plain_words(datasets::TaskText& text, const datasets::RealSet& set, std::span<const std::string> class_names) {
+  text.plain_names.assign(class_names.begin(), class_names.end());
+  if (set.known == nullptr) {  // golden_retriever
+    for (std::string& name : text.plain_names) std::ranges::replace(name, '_', ' ');
+  }
+  if (set.known != nullptr) text.plain_templates = set.known->templates;
+  if (!text.plain_templates.empty()) return;
+  const std::string what = (set.known != nullptr ? set.known->domain + " " : "") + "{class}";
+  text.plain_templates = {"a photo of a " + what + ".", "a photo of the " + what + "."};
+}
+
 // Sets that are not known are called by their own name.
 datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::string> class_names) {
   const std::string& name = set.name;
@@ -104,6 +117,7 @@ datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::st
     text.aliases.push_back("synonym-of-" + text.class_names.back());
   }
   text.templates = templates_of(set, text.domain);
+  add_plain_words(text, set, class_names);
   return text;
 }
 
@@ -175,11 +189,13 @@ RealParts divide(const TaskSource& source, const Recipe& recipe) {
   const datasets::RealSet& set = *source.real;
   const datasets::RealSplits& splits = real_splits(source, recipe.vit.image_size);
   const std::int64_t trained = splits.train->size();
-  const std::int64_t web_end = static_cast<std::int64_t>(kWebShare * static_cast<double>(trained));
+  const double web_share = recipe.pretrain.images_per_domain > 0 ? kWebShare : 0.0;
+  const std::int64_t web_end = static_cast<std::int64_t>(web_share * static_cast<double>(trained));
   const auto head = [&](const DatasetPtr& whole, std::int64_t most, std::string_view what) {
     return part(whole, 0, whole->size(), most, set, what);
   };
-  return {part(splits.train, 0, web_end, recipe.pretrain.images_per_domain, set, "pre-training"),
+  return {web_share > 0.0 ? part(splits.train, 0, web_end, recipe.pretrain.images_per_domain, set, "pre-training")
+                          : nullptr,
           head(splits.validation, recipe.finetune.validation_images, "validation"),
           part(splits.train, web_end, trained, recipe.finetune.train_images, set, "fine-tuning"),
           head(splits.test, recipe.finetune.test_images, "testing")};
@@ -206,6 +222,12 @@ class StyledDataset final : public Dataset {
   std::uint64_t seed_;
   std::uint64_t name_hash_;
 };
+
+DatasetPtr drawn(const TaskSource& source, Split split, std::int64_t count, std::uint64_t seed,
+                 std::int64_t image_size) {
+  return make_world_dataset(datasets::world::find_task(source.name), Distribution::target, split, count, seed,
+                            image_size);
+}
 
 // Drawn or decoded on the pool; `what` is what the progress bar of a long reading says.
 DatasetPtr kept(DatasetPtr source, const std::string& what, engine::ShardPool& pool) {
@@ -313,27 +335,44 @@ const datasets::RealSplits& real_splits(const TaskSource& source, std::int64_t i
 
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {
   const FinetuneRecipe& sizes = recipe.finetune;
-  if (!source.real) {
-    const auto draw = [&](Split split, const std::string& name, std::int64_t count) {
-      return kept_once(source, name,
-                       make_world_dataset(datasets::world::find_task(source.name), Distribution::target, split, count,
-                                          seed, recipe.vit.image_size),
-                       seed, pool);
+  const auto data = [&](DatasetPtr train, DatasetPtr validation, DatasetPtr test) -> TaskData {
+    const auto normalised = [&](DatasetPtr images) -> DatasetPtr {
+      return std::make_shared<const datasets::Normalised>(std::move(images), recipe.normalisation);
     };
     return {source.name,
             source.content,
             source.text,
-            draw(Split::train, "train", sizes.train_images),
-            draw(Split::validation, "validation", sizes.validation_images),
-            draw(Split::test, "test", sizes.test_images)};
+            normalised(std::move(train)),
+            normalised(std::move(validation)),
+            normalised(std::move(test))};
+  };
+  if (!source.real) {
+    const auto draw = [&](Split split, const std::string& name, std::int64_t count) {
+      return kept_once(source, name, drawn(source, split, count, seed, recipe.vit.image_size), seed, pool);
+    };
+    return data(draw(Split::train, "train", sizes.train_images),
+                draw(Split::validation, "validation", sizes.validation_images),
+                draw(Split::test, "test", sizes.test_images));
   }
   const RealParts parts = divide(source, recipe);
-  return {source.name,
-          source.content,
-          source.text,
-          sizes.random_crop ? parts.train : kept_once(source, "train", parts.train, kSplitSeed, pool),
-          kept_once(source, "validation", parts.validation, kSplitSeed, pool),
-          kept_once(source, "test", parts.test, kSplitSeed, pool)};
+  return data(sizes.random_crop ? parts.train : kept_once(source, "train", parts.train, kSplitSeed, pool),
+              kept_once(source, "validation", parts.validation, kSplitSeed, pool),
+              kept_once(source, "test", parts.test, kSplitSeed, pool));
+}
+
+DatasetPtr images_of(const TaskSource& source, Split split, std::int64_t most, const Recipe& recipe,
+                     std::uint64_t seed) {
+  DatasetPtr images;
+  if (source.real) {
+    const datasets::RealSplits& splits = real_splits(source, recipe.vit.image_size);
+    const DatasetPtr& whole = split == Split::train        ? splits.train
+                              : split == Split::validation ? splits.validation
+                                                           : splits.test;
+    images = most < whole->size() ? part(whole, 0, whole->size(), most, *source.real, "evaluation") : whole;
+  } else {
+    images = drawn(source, split, most, seed, recipe.vit.image_size);
+  }
+  return std::make_shared<const datasets::Normalised>(std::move(images), recipe.normalisation);
 }
 
 DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {

@@ -11,6 +11,7 @@
 
 #include "datasets/dataset.hpp"
 #include "datasets/registry.hpp"
+#include "datasets/split.hpp"
 #include "datasets/task_text.hpp"
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/recipe.hpp"
@@ -54,9 +55,13 @@ struct TaskData {
 // decoded anew in every epoch, and so are the training images of a real set for random crops, which are cut from the
 // picture as its file has it. What was loaded before from this source is not read again. Throws Interrupted after Ctrl-C.
 // Real sets: test and validation images are those of the reference code; 40 % of its training images are for pre-training
-// and the rest to fine-tune on. Of each part the first so many images of an order fixed for good are taken, so no
+// and the rest to fine-tune on; all of them if the recipe has no pre-training. Of each part the first so many images of an order fixed for good are taken, so no
 // program's options can make one part run into another.
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
+
+// Images of one split, at most `most` of a real set, drawn or decoded whenever they are read: for what looks at each once.
+DatasetPtr images_of(const TaskSource& source, datasets::Split split, std::int64_t most, const Recipe& recipe,
+                     std::uint64_t seed);
 
 // Images of the web distribution. Real images get its photometric step; a set smaller than asked for is used several
 // times, each time in another style.

@@ -130,10 +130,11 @@ std::vector<Figure> pretraining_figures(const Json& results) {
 }
 
 std::vector<Figure> single_task_figures(const Json& results) {
+  const std::vector<const char*> modes = modes_in(results.at("single_task"));
   double least = 1.0;
   double most = 0.0;
   for (const Json& point : results.at("points")) {
-    for (const char* mode : kModes) {
+    for (const char* mode : modes) {
       least = std::min(least, point.at(mode).get<double>());
       most = std::max(most, point.at(mode).get<double>());
     }
@@ -153,8 +154,8 @@ std::vector<Figure> single_task_figures(const Json& results) {
       .width = 860,
       .height = 420};
   const double side = 330.0;  // of a panel, in pixels
-  for (std::size_t m = 1; m < kModes.size(); ++m) {
-    const std::string mode = kModes[m];
+  for (std::size_t m = 1; m < modes.size(); ++m) {
+    const std::string mode = modes[m];
     const double left = m == 1 ? 80.0 : 510.0;
     std::string data;
     std::vector<PlottedPoint> points;
@@ -188,10 +189,11 @@ std::vector<Figure> single_task_figures(const Json& results) {
 std::vector<Figure> addition_figures(const Json& results) {
   const auto alphas = results.at("alpha_grid").get<std::vector<double>>();
   const std::vector<std::string> quantities{"absolute", "normalised"};
+  const std::vector<const char*> modes = modes_in(results.at("addition"));
   Figure curves{.caption =
                     "The sum of all task vectors, scaled by alpha: average accuracy on validation images, absolute "
                     "(left) and as a share of the single-task accuracy of the same mode (right). The hollow mark "
-                    "is the alpha that is chosen. At alpha = 0 all three are the pre-trained model.",
+                    "is the alpha that is chosen. At alpha = 0 all are the pre-trained model.",
                 .script =
                     "set multiplot layout 1,2\nset xlabel 'alpha'\nset xrange [0:1]\nset yrange [0:*]\n"
                     "set key bottom left\n",
@@ -200,8 +202,8 @@ std::vector<Figure> addition_figures(const Json& results) {
                 .height = 400};
   for (const std::string& quantity : quantities) {
     std::vector<std::string> parts;
-    for (std::size_t m = 0; m < kModes.size(); ++m) {
-      const Json& mode = results.at("addition").at(kModes[m]);
+    for (std::size_t m = 0; m < modes.size(); ++m) {
+      const Json& mode = results.at("addition").at(modes[m]);
       const Json& values = mode.at("curve").at(quantity);
       const double chosen = mode.at("alpha").get<double>();
       std::string curve;
@@ -210,11 +212,11 @@ std::vector<Figure> addition_figures(const Json& results) {
         curve += line({number(alphas[i]), number(values.at(i), 100)});
         if (alphas[i] == chosen) mark = line({number(alphas[i]), number(values.at(i), 100)});
       }
-      const std::string file = quantity + "_" + kModes[m];
+      const std::string file = quantity + "_" + modes[m];
       const std::string style = " lt " + std::to_string(m + 1);
       curves.files.emplace_back(file, curve);
       curves.files.emplace_back(file + "_chosen", mark);
-      parts.push_back("'" + file + "' using 1:2 with lines" + style + " title " + quoted(kModes[m]));
+      parts.push_back("'" + file + "' using 1:2 with lines" + style + " title " + quoted(modes[m]));
       // Hollow, so that marks at one place do not hide each other.
       parts.push_back("'" + file + "_chosen' using 1:2 with points" + style + " dt 1 pt " + kHollow[m] +
                       " ps 1.7 notitle");
@@ -240,18 +242,18 @@ std::vector<Figure> addition_figures(const Json& results) {
   sizes.script += "set xtics (" + ticks + ")\nset xrange [1.6:" + number(1.25 * static_cast<double>(largest)) + "]\n";
   for (const std::string& quantity : quantities) {
     std::vector<std::string> parts;
-    for (std::size_t m = 0; m < kModes.size(); ++m) {
+    for (std::size_t m = 0; m < modes.size(); ++m) {
       std::string data;
       for (const Json& family : results.at("subsets")) {
-        const Json& spread = family.at("summary").at(kModes[m]).at(quantity);
+        const Json& spread = family.at("summary").at(modes[m]).at(quantity);
         // Side by side, so that bars do not hide each other.
         const double K = family.at("size").get<double>() * (1.0 + 0.03 * (static_cast<double>(m) - 1.0));
         data += line({number(K), number(spread.at("mean"), 100), number(spread.at("deviation"), 100)});
       }
-      const std::string file = quantity + "_" + kModes[m];
+      const std::string file = quantity + "_" + modes[m];
       sizes.files.emplace_back(file, data);
       parts.push_back("'" + file + "' using 1:2:3 with yerrorlines lt " + std::to_string(m + 1) + " title " +
-                      quoted(kModes[m]));
+                      quoted(modes[m]));
     }
     sizes.script += "set ylabel '" + quantity + " accuracy (%)'\n" + plot(parts);
   }
@@ -261,22 +263,23 @@ std::vector<Figure> addition_figures(const Json& results) {
 
 std::vector<Figure> negation_figures(const Json& results) {
   const Json& control = results.at("control");
+  const std::vector<const char*> modes = modes_in(results.at("negation"));
   std::string target;
   std::string kept;
   for (const std::string& task : task_names(results)) {
     const auto cells = [&](const char* which, const Json& zero_shot) {
       std::vector<std::string> values{name_cell(task), number(zero_shot, 100)};
-      for (const char* mode : kModes) values.push_back(number(results.at("negation").at(mode).at(which).at(task), 100));
+      for (const char* mode : modes) values.push_back(number(results.at("negation").at(mode).at(which).at(task), 100));
       return values;
     };
     target += line(cells("target", results.at("zero_shot").at(task)));
     kept += line(cells("control", control.at("zero_shot")));
   }
-  const auto bars = [](const std::string& file) {
+  const auto bars = [&](const std::string& file) {
     std::vector<std::string> parts{"'" + file + "' using 2:xtic(1) lt 8 dt 1 lw 1 fs solid 0.4 title 'pre-trained'"};
-    for (std::size_t m = 0; m < kModes.size(); ++m) {
+    for (std::size_t m = 0; m < modes.size(); ++m) {
       parts.push_back("'' using " + std::to_string(m + 3) + " lt " + std::to_string(m + 1) + " dt 1 lw 1 fs pattern " +
-                      std::to_string(std::vector<int>{3, 6, 5}[m]) + " title " + quoted(kModes[m]));
+                      std::to_string(std::vector<int>{3, 6, 5}[m]) + " title " + quoted(modes[m]));
     }
     return plot(parts);
   };

@@ -1,0 +1,28 @@
+// What a program begins with, as its user says it: weights that `pretrain` made, or a CLIP checkpoint.
+#pragma once
+
+#include <filesystem>
+
+#include "experiments/common/checkpoint.hpp"
+#include "experiments/common/program.hpp"
+
+namespace experiments {
+
+struct PretrainedOptions {
+  std::filesystem::path pretrained;
+  CheckpointSource source;
+  bool is_checkpoint() const { return !source.checkpoint.empty(); }
+};
+
+// Adds --pretrained, whose default is where `pretrain` writes, and --checkpoint, --vocabulary, --activation and --prompt-cache,
+// which exclude it.
+void add_pretrained_options(CommandLine& line, PretrainedOptions& options);
+
+// Throws as load_pretrained and load_checkpoint do, whose result the pool must outlive.
+Pretrained load(const PretrainedOptions& options, engine::ShardPool& pool);
+
+// The recipe the user chose, with the model's own image size, normalisation and extents. For a checkpoint a few numbers have
+// other defaults: the reference code's learning rate, shards of a few hundred tokens, and no images kept for pre-training.
+Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options, const Pretrained& pretrained);
+
+}  // namespace experiments
