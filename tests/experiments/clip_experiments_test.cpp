@@ -76,9 +76,9 @@ BOOST_AUTO_TEST_CASE(zero_shot_logits_equal_the_original_code_in_both_layouts) {
   tests::check_relative(logits_in(place / "first"), expected, 1e-5, "logits");
   const Json results = place.results("first");
   BOOST_CHECK_EQUAL(results.at("accuracy").get<double>(), 13.0 / 40.0);  // of the original code as well
-  BOOST_CHECK_EQUAL(results.at("images"), 40);
-  BOOST_CHECK_EQUAL(results.at("prompts"), 2);
-  BOOST_CHECK_EQUAL(results.at("example"), "a photo of a A.");
+  BOOST_CHECK_EQUAL(results.at("images").get<int>(), 40);
+  BOOST_CHECK_EQUAL(results.at("prompts").get<int>(), 2);
+  BOOST_CHECK_EQUAL(results.at("example").get<std::string>(), "a photo of a A.");
   BOOST_CHECK(results.at("top5").is_null());
   std::int64_t correct = 0;
   for (const Json& of : results.at("per_class")) correct += of.at("correct").get<std::int64_t>();
@@ -103,9 +103,9 @@ BOOST_AUTO_TEST_CASE(zero_shot_logits_equal_the_original_code_in_both_layouts) {
 
   // Other parts, and a task that is drawn.
   require_success(place.zero_shot("--split validation --images 7 --out " + place / "part"));
-  BOOST_CHECK_EQUAL(place.results("part").at("images"), 7);
+  BOOST_CHECK_EQUAL(place.results("part").at("images").get<int>(), 7);
   require_success(place.run("zero_shot", "--task digits --images 20 --out " + place / "digits"));
-  BOOST_CHECK_EQUAL(place.results("digits").at("example"), "a photo of a handwritten digit zero");
+  BOOST_CHECK_EQUAL(place.results("digits").at("example").get<std::string>(), "a photo of a handwritten digit zero");
   BOOST_CHECK(!place.results("digits").at("top5").is_null());
 }
 
