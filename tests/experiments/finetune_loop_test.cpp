@@ -53,7 +53,8 @@ BOOST_AUTO_TEST_CASE(two_hundred_steps_follow_the_reference_code) {
   const models::Vit vit(tests::golden_config());
   const nn::ParamTree theta0 = nn::get_params(tests::golden("linear_run.safetensors"), vit.layout(), "linear_run",
                                               "theta0.", engine::DType::f64);
-  const Pretrained pretrained{vit, theta0.to(engine::DType::f32), std::log(10.0)};
+  const Pretrained pretrained{vit, theta0.to(engine::DType::f32), std::log(10.0),
+                              experiments::word_vectors(vit.features())};
   const TaskData task{"waves",
                       "",
                       {"plain shape",
