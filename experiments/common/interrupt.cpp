@@ -1,7 +1,11 @@
 #include "experiments/common/interrupt.hpp"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
+#include <thread>
 
 namespace experiments {
 namespace {
@@ -21,6 +25,16 @@ void request(int signal) {
 void catch_interrupts() {
   std::signal(SIGINT, request);
   std::signal(SIGTERM, request);
+  // While oneDNN 2.6 multiplies with AVX2, its stack pointer may be in the heap, where a handler would overwrite what lies below
+  // it. So no thread that computes handles a signal: one that sleeps does.
+  std::thread([] {
+    while (true) ::pause();
+  }).detach();
+  sigset_t both;
+  sigemptyset(&both);
+  sigaddset(&both, SIGINT);
+  sigaddset(&both, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &both, nullptr);
 }
 
 bool interrupt_requested() noexcept {

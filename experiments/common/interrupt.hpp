@@ -11,7 +11,9 @@ class Interrupted : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-void catch_interrupts();  // SIGINT and SIGTERM set the flag; a second one ends the program at once
+// SIGINT and SIGTERM set the flag; a second one ends the program at once. To be called before threads that compute are begun:
+// it keeps both signals from the caller and from the threads and programs begun later.
+void catch_interrupts();
 bool interrupt_requested() noexcept;
 void reset_interrupt() noexcept;  // as if none had come
 

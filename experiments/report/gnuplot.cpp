@@ -81,7 +81,7 @@ int run_gnuplot(const std::filesystem::path& folder, const std::array<const char
   while (::waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return -1;
   }
-  // Ctrl-C reaches gnuplot as well, which must not look as if it had failed, or were not there.
+  // Where gnuplot sees Ctrl-C too, it must not look as if it had failed, or were not there.
   stop_stage_if_asked("drawing figures");
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

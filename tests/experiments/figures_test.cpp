@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(an_interruption_is_no_failure_of_gnuplot_and_leaves_the_pag
   const std::string page = text_of(folder / "report.html");
   const fs::path gnuplot = temporary.path() / "gnuplot";
   for (const std::string when : {"[ \"$1\" = --version ]", "false"}) {  // when it draws; when it is looked for
-    std::ofstream(gnuplot) << "#!/bin/sh\n" << when << " && exit 0\nkill -INT $PPID\nexit 1\n";
+    std::ofstream(gnuplot) << "#!/bin/sh\n" << when << " && exit 0\nkill -INT $PPID\nsleep 1\nexit 1\n";
     fs::permissions(gnuplot, fs::perms::owner_all);
     const ProcessResult stopped = figures_of(folder, "PATH=" + temporary.path().string() + ":$PATH");
     BOOST_CHECK_EQUAL(stopped.status, 130);
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_said_in_one_line_and_leaves_the_pag
 BOOST_AUTO_TEST_CASE(names_of_points_do_not_hide_each_other) {
   constexpr double kSide = 330.0, kCharacter = 6.6, kLine = 12.0;  // pixels
   for (const double spread : {0.0, 0.02, 0.5}) {
-    Json results{{"points", Json::array()}};
+    Json results{{"single_task", {{"standard", {}}, {"posthoc", {}}, {"linear", {}}}}, {"points", Json::array()}};
     for (int i = 0; i < 8; ++i) {
       const double accuracy = 0.1 + spread * i / 8.0;
       results["points"].push_back(
