@@ -14,6 +14,7 @@ class Normalised final : public Dataset {
  public:
   // Throws std::invalid_argument if base is null or a deviation is not positive.
   Normalised(std::shared_ptr<const Dataset> base, const Normalisation& normalisation);
+  const std::shared_ptr<const Dataset>& base() const noexcept { return base_; }
   std::int64_t size() const override { return base_->size(); }
   std::int64_t image_size() const override { return base_->image_size(); }
   Normalisation normalisation() const override { return normalisation_; }

@@ -214,8 +214,9 @@ BOOST_AUTO_TEST_CASE(what_no_scan_of_a_jpeg_fills_is_grey) {  // and not what th
   BOOST_CHECK(picture.rgb == std::vector<std::uint8_t>(8 * 8 * 3, 128));
 }
 
-// The difference of every block is the largest of 15 bits: what they add up to times 65535, or 2^13, does not fit.
-BOOST_AUTO_TEST_CASE(jpeg_whose_numbers_overflow_is_a_picture) {
+// The difference of every block is the largest of 15 bits: what they add up to times 65535, or 2^13, does not fit. The second's
+// scan has numbers of both kinds, which newer versions of stb refuse.
+BOOST_AUTO_TEST_CASE(jpeg_whose_numbers_overflow_is_a_picture_or_refused) {
   const std::string quantization = segment('\xDB', '\x10' + std::string(128, '\xFF'));
   const std::string dc = huffman_table(0, kOne, "\x0F");
   std::string blocks;
@@ -225,7 +226,11 @@ BOOST_AUTO_TEST_CASE(jpeg_whose_numbers_overflow_is_a_picture) {
   for (const std::string& bytes :
        {quantization + dc + huffman_table(16, kOne, kZero) + frame('\xC0', 16) + scan(0, kSequential, two_with_ac),
         quantization + dc + frame('\xC2', 127) + scan(0, std::string("\0\0\x0D", 3), blocks)}) {
-    BOOST_CHECK_EQUAL(datasets::read_picture(directory.file("picture", kStart + bytes)).width, 8);
+    try {
+      BOOST_CHECK_EQUAL(datasets::read_picture(directory.file("picture", kStart + bytes)).width, 8);
+    } catch (const std::runtime_error& error) {
+      BOOST_CHECK_NE(std::string(error.what()).find("can't merge dc and ac"), std::string::npos);
+    }
   }
 }
 
