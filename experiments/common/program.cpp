@@ -83,7 +83,7 @@ void add_run_options(CommandLine& line, CommonOptions& options, const std::strin
   line.option("--out", options.out, "Folder for results.json, manifest.json and weights");
   line.action(
       "--overwrite", [] { set_overwrite(true); },
-      "Replace finished results in --out that were made with other options; without it such a run is refused");
+      "Replace what a run with other options has left in --out; without it such a run is refused");
   line.option("--data", options.data,
               "Folder with real data sets, one sub-folder each; `datasets list` tells which are found");
   add_precision_option(line);
@@ -143,10 +143,10 @@ int run_program(CommandLine& line, int argc, char** argv, const std::function<vo
   constexpr int kFailed = 1;
   constexpr int kInterrupted = 130;
   if (const std::optional<int> status = line.parse(argc, argv)) return *status;
-  catch_interrupts();
   std::signal(SIGXFSZ, SIG_IGN);  // a file that outgrows its limit is an error of the write, with a message
   const std::string name = std::filesystem::path(argv[0]).filename().string();
   try {
+    catch_interrupts();
     body();
     return 0;
   } catch (const Interrupted& stop) {

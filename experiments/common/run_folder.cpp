@@ -148,21 +148,28 @@ std::optional<Json> RunFolder::already_done(const std::string& label, const Json
   return results;
 }
 
-void RunFolder::make_room(const Json& fingerprint) const {
+void RunFolder::make_room(const Json& fingerprint, const std::filesystem::path& weights) const {
   const std::optional<Json> earlier = noted_fingerprint(path_);
   const std::string difference =
       earlier.has_value() ? first_difference(&*earlier, &fingerprint) : "its manifest.json cannot be read";
   if (difference.empty()) return;
-  const std::string where = path_.string() + ": ";
+  std::string found;
   if (readable_json(path_ / "results.json").has_value()) {
-    if (!overwrite) {
-      throw std::runtime_error("[out] " + where + "has the finished results of other options (" + difference +
-                               "); give another --out, or --overwrite to replace them.");
-    }
-    say(where + "replacing the finished results of other options (" + difference + ")");
-  } else if (earlier.has_value() && std::filesystem::remove(path_ / kCheckpoint)) {
-    say(where + "starting anew; an unfinished run with other options was here (" + difference + ")");
+    found = "the finished results";
+  } else if (std::filesystem::exists(path_ / kCheckpoint)) {
+    found = "an unfinished run";
+  } else if (!weights.empty() && std::filesystem::exists(weights)) {
+    found = weights.filename().string();
+  } else {
+    return;
   }
+  found += " of other options (" + difference + ")";
+  if (!overwrite) {
+    throw std::runtime_error("[out] " + path_.string() + ": has " + found +
+                             "; give another --out, or --overwrite to replace that.");
+  }
+  say(path_.string() + ": replacing " + found);
+  std::filesystem::remove(path_ / kCheckpoint);
 }
 
 Json RunFolder::begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
@@ -172,7 +179,7 @@ Json RunFolder::begin(std::string_view program, const Json& fingerprint, std::ui
       {"threads", threads},        {"processor", processor_name()}, {"system", system_name()},   {"started", now_utc()},
       {"fingerprint", fingerprint}};
   if (finished(fingerprint, weights).has_value()) return manifest;
-  make_room(fingerprint);
+  make_room(fingerprint, weights);
   std::filesystem::remove(path_ / "results.json");
   if (!weights.empty()) std::filesystem::remove(weights);
   write_json(path_ / "manifest.json", manifest);

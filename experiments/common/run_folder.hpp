@@ -3,7 +3,7 @@
 //
 // A stage is done when its manifest carries the fingerprint of what is asked for now and its results are there; then it
 // is skipped. A run may be killed at any moment: whatever its files then are, the next run ends with the same results.
-// Finished results of other options are replaced only by a run that is told to.
+// What a run with other options has left is replaced only by a run that is told to.
 #pragma once
 
 #include <filesystem>
@@ -30,22 +30,21 @@ class RunFolder {
   // The same; says so, and removes the checkpoint of a run that was killed after it had written its last file.
   std::optional<Json> already_done(const std::string& label, const Json& fingerprint,
                                    const std::filesystem::path& weights = {}) const;
-  // Notes in manifest.json what this run is about to compute, and removes what an unfinished run with other options
-  // left, saying so. Throws std::runtime_error with the first option that differs if that run came to its end, unless
-  // set_overwrite(true). Finished results with this fingerprint are those of this run; they stay, with their own
+  // Notes in manifest.json what this run is about to compute. Throws std::runtime_error with the first option that differs
+  // if results, a checkpoint or weights of another run are there; with set_overwrite(true) it removes them, saying so. Finished results with this fingerprint are those of this run; they stay, with their own
   // manifest, until finish() replaces both. Returns the manifest for that.
   [[nodiscard]] Json begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
                            const std::filesystem::path& weights = {}) const;
   void finish(const Json& manifest, const Json& results) const;
 
  private:
-  void make_room(const Json& fingerprint) const;
+  void make_room(const Json& fingerprint, const std::filesystem::path& weights) const;
 
   std::filesystem::path path_;
   std::shared_ptr<const void> lock_;  // null where there are no locks
 };
 
-void set_overwrite(bool allowed) noexcept;  // of finished results by those of other options, in every folder
+void set_overwrite(bool allowed) noexcept;  // of what runs with other options have left, in every folder
 
 inline constexpr std::string_view kCheckpoint = "checkpoint.safetensors";  // of a stage that trains, until it is done
 

@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(finished_results_are_lost_to_other_options_only_when_told_t
 
   const auto refused = [&](const Json& other, const std::string& difference) {
     const std::string message = "[out] " + folder.path().string() + ": has the finished results of other options (" +
-                                difference + "); give another --out, or --overwrite to replace them.";
+                                difference + "); give another --out, or --overwrite to replace that.";
     BOOST_CHECK_EXCEPTION(folder.begin("x", other, 0, 1, weights), std::runtime_error, [&](const auto& error) {
       BOOST_CHECK_EQUAL(error.what(), message);
       return true;
@@ -80,17 +80,34 @@ BOOST_AUTO_TEST_CASE(finished_results_are_lost_to_other_options_only_when_told_t
   BOOST_CHECK_THROW(folder.begin("x", other, 0, 1), std::runtime_error);
 }
 
-BOOST_AUTO_TEST_CASE(an_unfinished_run_gives_way_to_other_options) {
+BOOST_AUTO_TEST_CASE(an_unfinished_run_gives_way_to_other_options_only_when_told_to) {
   const TemporaryDirectory temporary;
   const RunFolder folder(temporary.path() / "run");
-  const auto checkpoint_stays = [&](const Json& options) {
+  const auto begin = [&](const Json& options) {
     BOOST_CHECK_EQUAL(folder.begin("x", options, 0, 1).at("fingerprint"), options);
-    return std::filesystem::exists(folder / experiments::kCheckpoint);
   };
-  BOOST_CHECK(!checkpoint_stays({{"steps", 1}}));
+  begin({{"steps", 1}});
+  begin({{"steps", 2}});  // of the first nothing is there
   std::ofstream(folder / experiments::kCheckpoint) << "half of it";
-  BOOST_CHECK(checkpoint_stays({{"steps", 1}}));
-  BOOST_CHECK(!checkpoint_stays({{"steps", 2}}));
+  begin({{"steps", 2}});
+  BOOST_CHECK_EXCEPTION(begin({{"steps", 3}}), std::runtime_error, [](const std::runtime_error& error) {
+    return std::string(error.what()).find("has an unfinished run of other options (steps: 2, now 3)") !=
+           std::string::npos;
+  });
+  BOOST_CHECK(std::filesystem::exists(folder / experiments::kCheckpoint));
+  experiments::set_overwrite(true);
+  begin({{"steps", 3}});
+  experiments::set_overwrite(false);
+  BOOST_CHECK(!std::filesystem::exists(folder / experiments::kCheckpoint));
+}
+
+BOOST_AUTO_TEST_CASE(weights_of_which_no_manifest_tells_stay) {
+  const TemporaryDirectory temporary;
+  const RunFolder folder(temporary.path() / "run");
+  const std::filesystem::path weights = folder / "weights";
+  std::ofstream(weights) << "of a colleague";
+  BOOST_CHECK_THROW(static_cast<void>(folder.begin("x", {{"steps", 1}}, 0, 1, weights)), std::runtime_error);
+  BOOST_CHECK(std::filesystem::exists(weights));
 }
 
 BOOST_AUTO_TEST_CASE(results_without_their_weights_are_not_finished) {
