@@ -27,14 +27,15 @@ void catch_interrupts() {
   std::signal(SIGTERM, request);
   // While oneDNN 2.6 multiplies with AVX2, its stack pointer may be in the heap, where a handler would overwrite what lies below
   // it. So no thread that computes handles a signal: one that sleeps does.
-  std::thread([] {
-    while (true) ::pause();
-  }).detach();
   sigset_t both;
   sigemptyset(&both);
   sigaddset(&both, SIGINT);
   sigaddset(&both, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &both, nullptr);
+  std::thread([both] {
+    pthread_sigmask(SIG_UNBLOCK, &both, nullptr);
+    while (true) ::pause();
+  }).detach();
 }
 
 bool interrupt_requested() noexcept {

@@ -12,7 +12,8 @@ class Interrupted : public std::runtime_error {
 };
 
 // SIGINT and SIGTERM set the flag; a second one ends the program at once. To be called before threads that compute are begun:
-// it keeps both signals from the caller and from the threads and programs begun later.
+// it keeps both signals from the caller and from the threads and programs begun later. Throws std::system_error if the system
+// gives no thread to handle them.
 void catch_interrupts();
 bool interrupt_requested() noexcept;
 void reset_interrupt() noexcept;  // as if none had come

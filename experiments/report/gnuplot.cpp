@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -74,14 +75,22 @@ int run_gnuplot(const std::filesystem::path& folder, const std::array<const char
   const std::array<char*, 4> argv{const_cast<char*>(kProgram), const_cast<char*>(arguments[0]),
                                   const_cast<char*>(arguments[1]), nullptr};
   ::pid_t child = 0;
-  const int error = ::posix_spawnp(&child, kProgram, &actions, nullptr, argv.data(), environ);
+  // Ctrl-C, which this thread leaves to another, shall end gnuplot.
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  const int error = ::posix_spawnp(&child, kProgram, &actions, &attributes, argv.data(), environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return -1;
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return -1;
   }
-  // Where gnuplot sees Ctrl-C too, it must not look as if it had failed, or were not there.
+  // Ctrl-C reaches gnuplot as well, which must not look as if it had failed, or were not there.
   stop_stage_if_asked("drawing figures");
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
