@@ -20,6 +20,7 @@ class Rounded final : public Dataset {
   explicit Rounded(std::shared_ptr<const Dataset> base) : base_(std::move(base)) {}
   std::int64_t size() const override { return base_->size(); }
   std::int64_t image_size() const override { return base_->image_size(); }
+  Normalisation normalisation() const override { return base_->normalisation(); }
   std::span<const std::string> class_names() const override { return base_->class_names(); }
   std::int64_t label(const std::int64_t index) const override { return base_->label(index); }
   void read_image(const std::int64_t index, const std::span<float> chw) const override {

@@ -18,8 +18,8 @@ struct ClipPreprocessing {  // of values in [0, 1], by channel; OpenAI's where n
 
 inline constexpr const char* kPreprocessorConfig = "preprocessor_config.json";  // of Hugging Face
 
-// Of the checkpoint whose configs lie in `folder`; nullopt where they say nothing. Throws std::runtime_error naming the file and the key for anything but
-// bicubic resizing of the shorter side to `image_size`, a centre crop, and a normalisation.
+// Of the checkpoint whose configs lie in `folder`; nullopt where they say nothing. Throws std::runtime_error naming the file
+// and the key for anything but bicubic resizing of the shorter side to `image_size`, a centre crop, and a normalisation.
 std::optional<ClipPreprocessing> read_clip_preprocessing(const std::filesystem::path& folder, ClipLayout layout,
                                                          std::int64_t image_size);
 

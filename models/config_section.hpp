@@ -17,8 +17,9 @@ class Section {
   Section(Json json, std::filesystem::path file, std::string place);  // `place` within the file; empty: the whole
 
   bool has(const std::string& key) const { return json_.contains(key) && !json_.at(key).is_null(); }
-  std::optional<Section> section(const std::string& key) const;          // nullopt if missing
-  std::optional<Section> section_or_none(const std::string& key) const;  // also of what is no object
+  const Json& value(const std::string& key) const { return json_.at(key); }  // of what has(key)
+  std::optional<Section> section(const std::string& key) const;              // nullopt if missing
+  std::optional<Section> section_or_none(const std::string& key) const;      // also of what is no object
   std::int64_t integer(const std::string& key, std::int64_t missing) const;
   double number(const std::string& key, double missing) const;
   std::array<float, 3> three_numbers(const std::string& key, const std::array<float, 3>& missing) const;

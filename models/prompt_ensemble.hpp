@@ -24,7 +24,7 @@ engine::Tensor prompt_ensemble(const TextEncoder& encoder, const Tokenizer& toke
                                const std::vector<std::vector<std::string>>& prompts);
 
 // The same, kept in `folder`, which is made if need be: a file is named after all that its content depends on, the
-// encoder by `encoder_identity` (a checksum of its weights and its configuration), and appears complete or not at all.
+// encoder by `encoder_identity` (a checksum of its weights, its configuration, the precision it computes in), and appears complete or not at all.
 // Throws as well std::runtime_error naming the file if one cannot be written or does not hold what its name promises.
 engine::Tensor cached_prompt_ensemble(const std::filesystem::path& folder, std::string_view encoder_identity,
                                       const TextEncoder& encoder, const Tokenizer& tokenizer,

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/tensor/brain_float.hpp"
 #include "engine/tensor/finite.hpp"
 #include "models/clip_files.hpp"
 #include "nn/safetensors_elements.hpp"
@@ -95,10 +96,13 @@ void write_sum(const Operand& like, std::span<const Term> terms,
     }
     std::ranges::transform(sum, result.begin(), [](double value) { return static_cast<float>(value); });
     const std::string stored_as = type(like.tensors.at(name));
-    const auto too_large = [&](float value) { return stored_as == "F16" && std::abs(value) >= kPastHalf; };
+    const auto too_large = [&](float value) {
+      return (stored_as == "F16" && std::abs(value) >= kPastHalf) ||
+             (stored_as == "BF16" && !std::isfinite(engine::float_of_bf16(engine::bf16_of_float(value))));
+    };
     if (!engine::all_finite(result) || std::ranges::any_of(result, too_large)) {
       throw std::runtime_error("[task_vector] " + out.string() + ": tensor '" + name +
-                               "' would hold a number too large for " + stored_as + "; a smaller --scale is needed.");
+                               "' would hold a number too large for " + stored_as + ".");
     }
   };
   write_clip_tensors(out, like.files.layout, specs, {{"format", "pt"}}, range);

@@ -24,10 +24,12 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
                          {"grid_images", grid_images},
                          {"finetune", to_json(context.recipe.finetune)},
                          {"arithmetic", arithmetic(context.recipe)}};
+  for (const TaskSource& task : without_control(inputs)) load_vectors(inputs, task.name);  // before the long part
   const Json manifest = folder.begin("random_init", fingerprint, context.seed, context.pool.threads());
   const Pretrained random{inputs.pretrained.vit, nn::initial_params(inputs.pretrained.vit.layout(), context.seed),
                           inputs.pretrained.logit_scale, inputs.pretrained.words, inputs.pretrained.normalisation};
-  save_pretrained(folder / "random.safetensors", random);
+  // A file of `pretrain` is about heads from word vectors; other words are not in it.
+  if (random.words.identity.empty()) save_pretrained(folder / "random.safetensors", random);
   const std::filesystem::path finetuned = folder / "finetune";
   finetune_all(context, random, inputs.sources, finetuned);
 

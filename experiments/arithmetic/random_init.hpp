@@ -13,7 +13,7 @@
 namespace experiments {
 
 // The stage. `inputs` are of the pre-trained weights, without a control. Leaves random.safetensors, to use as
-// pretrained.safetensors, and <folder>/finetune beside it. Returns tasks and, for random and pretrained, what
+// pretrained.safetensors (not of a checkpoint, whose words it cannot hold), and <folder>/finetune beside it. Returns tasks and, for random and pretrained, what
 // task_arithmetic() returns.
 Json random_init(const Context& context, const TaskVectorInputs& inputs, std::int64_t grid_images,
                  const RunFolder& folder);

@@ -18,7 +18,9 @@ bool has_linear(const TaskVectorInputs& inputs) {
     return source.name != inputs.control &&
            has_task_vector(finetuned_folder(inputs.finetuned, to_string(Mode::linear), source.name));
   };
-  return inputs.linear == Linear::needed || std::ranges::any_of(inputs.sources, has_one);
+  // Of a model trained here the missing one has only been forgotten.
+  const bool needed = inputs.linear == Linear::needed || inputs.pretrained.words.identity.empty();
+  return needed || std::ranges::any_of(inputs.sources, has_one);
 }
 
 }  // namespace
@@ -70,6 +72,7 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
     if (vectors.back().linear) checksums.push_back(nn::checksum(*vectors.back().linear));
   }
   fingerprint["content"] = contents(inputs.sources);
+  for (const TaskSource& source : inputs.sources) note_words(fingerprint, inputs.pretrained, source.name, source.text);
   std::string label = name;
   std::ranges::replace(label, '_', ' ');
   if (const auto results = folder.already_done(label, fingerprint)) return *results;

@@ -123,17 +123,21 @@ Json summary(const Answers& answers, const std::vector<std::string>& names) {
 
 Json zero_shot(const Context& context, const Pretrained& pretrained, const TaskSource& source,
                const ZeroShotSettings& settings, const RunFolder& folder) {
-  const Json fingerprint{{"stage", "zero_shot"},
-                         {"seed", context.seed},
-                         {"task", source.name},
-                         {"content", source.content},
-                         {"pretrained", pretrained.identity()},
-                         {"settings", {to_string(settings.split), settings.images, settings.logits}},
-                         {"arithmetic", arithmetic(context.recipe)}};
+  Json fingerprint{{"stage", "zero_shot"},
+                   {"seed", context.seed},
+                   {"task", source.name},
+                   {"content", source.content},
+                   {"pretrained", pretrained.identity()},
+                   {"split", to_string(settings.split)},
+                   {"images", settings.images},
+                   {"logits", settings.logits},
+                   {"arithmetic", arithmetic(context.recipe)}};
+  note_words(fingerprint, pretrained, source.name, source.text);
   const std::filesystem::path file = settings.logits ? folder / kLogits : std::filesystem::path();
   const std::string label = "zero-shot " + source.name;
   if (const auto results = folder.already_done(label, fingerprint, file)) return *results;
   const Json manifest = folder.begin("zero_shot", fingerprint, context.seed, context.pool.threads(), file);
+  std::filesystem::remove(folder / kLogits);  // of another run, also where this one writes none
   const auto start = Clock::now();
   const models::ZeroShotHead head = zero_shot_head(pretrained, source.text);
   const double head_seconds = seconds_since(start);

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "engine/ops/ops.hpp"
+#include "engine/parallel/precision.hpp"
 #include "engine/tensor/hash.hpp"
 #include "experiments/common/captions.hpp"
 #include "experiments/common/interrupt.hpp"
@@ -24,6 +26,7 @@ namespace {
 using engine::Tensor;
 
 constexpr std::int64_t kTextsInShard = 8;
+constexpr float kMostLogitScale = 10.0F;  // before exp
 
 // Tokens behind the last end of a text move no feature; without them prompts of ten words are encoded five times as fast.
 Tensor without_padding(const Tensor& tokens, std::int64_t end) {
@@ -73,11 +76,12 @@ TextEmbedder text_tower(models::LanguageTower read, models::Tokenizer tokenizer,
   const std::string identity = identity_of(*tower);
   const std::int64_t end = tokenizer.vocabulary().end();
   const std::string with_vocabulary = identity + " " + tokenizer.identity();
+  const std::string cached_as = identity + " " + std::string(to_string(engine::precision()));
   return {plain_prompts,
           [=, encoder = encoder_of(tower, end, pool),
            tokenizer = std::make_shared<const models::Tokenizer>(std::move(tokenizer))](const auto& prompts) {
             const Waiting waiting("encoding prompts");
-            return models::cached_prompt_ensemble(prompt_cache, identity, encoder, *tokenizer, prompts);
+            return models::cached_prompt_ensemble(prompt_cache, cached_as, encoder, *tokenizer, prompts);
           },
           with_vocabulary};
 }
@@ -95,12 +99,14 @@ Pretrained load_checkpoint(const CheckpointSource& source, engine::ShardPool& po
          "holds no text tower, which makes the heads; give the whole model. A fine-tuned image tower becomes a task "
          "vector against its base (docs/clip.md).");
   demand(clip.logit_scale.has_value(), "lacks the tensor 'logit_scale', which whole models have.");
+  demand(std::abs(*clip.logit_scale) <= kMostLogitScale,
+         "its logit_scale is " + std::to_string(*clip.logit_scale) + "; needed is a logarithm, of CLIP at most 4.6.");
   demand(clip.image->network.features() == clip.text->network.features(),
          "its image features have " + std::to_string(clip.image->network.features()) +
              " numbers and its text features " + std::to_string(clip.text->network.features()) +
              "; a whole model has as many in both.");
   const models::TextConfig& text = clip.text->network.config();
-  const std::filesystem::path folder = clip.file.parent_path();
+  const std::filesystem::path folder = clip.file.has_parent_path() ? clip.file.parent_path() : ".";
   models::Tokenizer tokenizer(
       models::Vocabulary(source.vocabulary.empty() ? folder : source.vocabulary, text.vocabulary),
       {.context = text.context});

@@ -28,10 +28,11 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   const FinetuneRecipe& recipe = context.recipe.finetune;
   const std::string label = "finetune " + task.name + " (" + std::string(to_string(mode)) + ")";
   const std::string identity = pretrained.identity();
-  const Json fingerprint{{"stage", "finetune"},         {"seed", context.seed},
-                         {"task", task.name},           {"content", task.content},
-                         {"mode", to_string(mode)},     {"pretrained", identity},
-                         {"finetune", to_json(recipe)}, {"arithmetic", arithmetic(context.recipe)}};
+  Json fingerprint{{"stage", "finetune"},         {"seed", context.seed},
+                   {"task", task.name},           {"content", task.content},
+                   {"mode", to_string(mode)},     {"pretrained", identity},
+                   {"finetune", to_json(recipe)}, {"arithmetic", arithmetic(context.recipe)}};
+  note_words(fingerprint, pretrained, task.name, task.text);
   const std::filesystem::path file = folder / kFile;
   if (const auto results = folder.already_done(label, fingerprint, file)) return *results;
   const Json manifest = folder.begin("finetune", fingerprint, context.seed, context.pool.threads(), file);

@@ -39,9 +39,9 @@ Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options,
     if (!options.is_checkpoint()) return;
     const std::int64_t side = vit.image_size / vit.patch;
     preset.finetune.lr = kReferenceRate;
+    preset.pretrain.images_per_domain = 0;
     preset.shard_size = std::clamp(kTokensInShard / (side * side + 1), std::int64_t{1}, kMostInShard);
   });
-  if (options.is_checkpoint()) recipe.pretrain.images_per_domain = 0;
   recipe.vit = vit;
   recipe.normalisation = pretrained.normalisation;
   return recipe;

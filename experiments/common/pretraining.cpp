@@ -218,6 +218,20 @@ std::string Pretrained::identity() const {
   return hash.hex();
 }
 
+void note_words(Json& fingerprint, const Pretrained& pretrained, const std::string& task,
+                const datasets::TaskText& text) {
+  if (pretrained.words.identity.empty()) return;  // the identity of `pretrain`'s weights tells
+  engine::Hash hash;
+  for (const std::vector<std::string>& of_class : pretrained.words.prompts(text)) {
+    hash.add(of_class.size());
+    for (const std::string& prompt : of_class) {
+      hash.add(prompt.size());
+      hash.add(prompt);
+    }
+  }
+  fingerprint["words"][task] = hash.hex();
+}
+
 models::ZeroShotHead zero_shot_head(const Pretrained& pretrained, const datasets::TaskText& text) {
   return {pretrained.words.rows(pretrained.words.prompts(text)), std::exp(pretrained.logit_scale)};
 }

@@ -36,6 +36,10 @@ void save_pretrained(const std::filesystem::path& file, const Pretrained& pretra
 // Throws std::runtime_error naming the file and the cause if it is not one that `pretrain` wrote.
 Pretrained load_pretrained(const std::filesystem::path& file);
 
+// Notes what the head of a task is made of, by the task's name under "words", where the words of its pre-training are not known to
+// be those of the task (a checkpoint of others).
+void note_words(Json& fingerprint, const Pretrained& pretrained, const std::string& task,
+                const datasets::TaskText& text);
 models::ZeroShotHead zero_shot_head(const Pretrained& pretrained, const datasets::TaskText& text);
 
 }  // namespace experiments

@@ -208,6 +208,7 @@ class StyledDataset final : public Dataset {
       : base_(std::move(base)), count_(count), seed_(seed), name_hash_(engine::hash_of(name)) {}
   std::int64_t size() const override { return count_; }
   std::int64_t image_size() const override { return base_->image_size(); }
+  datasets::Normalisation normalisation() const override { return base_->normalisation(); }
   std::span<const std::string> class_names() const override { return base_->class_names(); }
   std::int64_t label(std::int64_t index) const override { return base_->label(index % base_->size()); }
   void read_image(std::int64_t index, std::span<float> chw) const override {

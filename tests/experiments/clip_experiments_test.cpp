@@ -206,7 +206,25 @@ BOOST_AUTO_TEST_CASE(bad_input_is_named) {
   pixels.erase("crop_size");
   pixels["image_std"] = {0.5, 0, 0.5};
   std::ofstream(place / "squashed/preprocessor_config.json") << pixels;
-  check_says(place.zero_shot(out, place / "squashed"), 1, "image_std must be positive");
+  check_says(place.zero_shot(out, place / "squashed"), 1, "image_std must be of values in [0, 1], from 0.001 to 10");
+  pixels.erase("image_std");
+  pixels["rescale_factor"] = 1.0;
+  std::ofstream(place / "squashed/preprocessor_config.json") << pixels;
+  check_says(place.zero_shot(out, place / "squashed"), 1, "rescale_factor must be 1/255");
+}
+
+// What the text tower computes depends on the precision, and so does what may be read again.
+BOOST_AUTO_TEST_CASE(heads_of_another_precision_are_not_taken_from_the_cache) {
+  const Place place;
+  const auto heads = [&] {
+    return std::distance(std::filesystem::directory_iterator(place / "prompts"), std::filesystem::directory_iterator());
+  };
+  require_success(place.zero_shot("--out " + place / "f32"));
+  BOOST_CHECK_EQUAL(heads(), 1);
+  require_success(place.zero_shot("--images 5 --out " + place / "again"));
+  BOOST_CHECK_EQUAL(heads(), 1);
+  require_success(place.zero_shot("--precision bf16-emulated --out " + place / "bf16"));
+  BOOST_CHECK_EQUAL(heads(), 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
