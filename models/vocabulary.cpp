@@ -22,7 +22,8 @@ using Ids = std::unordered_map<std::string, std::int32_t>;
 
 constexpr std::int64_t kBytes = 256;
 constexpr std::int64_t kOwnSymbols = 2 * kBytes + 2;  // all but the merges
-constexpr std::uint64_t kMostBytes = 1 << 26;         // the published files have 3 MB
+constexpr std::int64_t kMergesOfClip = 49408 - kOwnSymbols;
+constexpr std::uint64_t kMostBytes = 1 << 26;  // the published files have 3 MB
 constexpr std::int64_t kMostIds = std::int64_t{1} << 30;
 constexpr std::string_view kEndOfWord = "</w>";
 constexpr std::string_view kStart = "<|startoftext|>";
@@ -68,12 +69,15 @@ struct MergeLine {
   std::string right;
 };
 
-// The first `most` merges; what follows them the original leaves out as well.
+// `most` merges. CLIP's own file has more than its models: those that follow the original leaves out as well.
 std::vector<MergeLine> read_merges(const Path& file, const std::int64_t most) {
   const std::string text = read_text(file);
   std::vector<MergeLine> merges;
   std::size_t begin = 0;
-  for (std::size_t number = 1; begin < text.size() && static_cast<std::int64_t>(merges.size()) < most; ++number) {
+  const auto is_wanted = [&](std::size_t number) {
+    return number == 1 || static_cast<std::int64_t>(merges.size()) < most;  // the header is no merge
+  };
+  for (std::size_t number = 1; begin < text.size() && is_wanted(number); ++number) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     std::string_view line = std::string_view(text).substr(begin, end - begin);
     begin = end + 1;
@@ -98,6 +102,10 @@ std::vector<MergeLine> read_merges(const Path& file, const std::int64_t most) {
     throw vocabulary_error(file, "holds " + std::to_string(merges.size()) + " merges; a vocabulary of " +
                                      std::to_string(most + kOwnSymbols) + " ids needs " + std::to_string(most) +
                                      "; it is cut short or belongs to another model.");
+  }
+  if (most != kMergesOfClip && text.find_first_not_of("\r\n ", begin) != std::string::npos) {
+    throw vocabulary_error(file, "holds more than the " + std::to_string(most) + " merges of a vocabulary of " +
+                                     std::to_string(most + kOwnSymbols) + " ids; it belongs to another model.");
   }
   return merges;
 }

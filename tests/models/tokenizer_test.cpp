@@ -221,6 +221,10 @@ BOOST_AUTO_TEST_CASE(vocabulary_that_does_not_fit_is_refused) {
   check_refused(sound.dump(), "a b\n", "merges.txt", "line 1 must hold '#version' and be no merge; arrived 'a b'");
   check_refused(sound.dump(), "#version\na b\nab c</w>\n", "merges.txt",
                 "holds 2 merges; a vocabulary of 517 ids needs 3; it is cut short");
+  check_refused(sound.dump(), merges + "e f\n", "merges.txt",
+                "holds more than the 3 merges of a vocabulary of 517 ids; it belongs to another model");
+  const Path longer = directory.file("longer.txt", merges + "e f\n");
+  check_error([&] { Vocabulary(longer, kFewIds); }, "[vocabulary] " + longer.string() + ": ", "holds more than the 3");
   check_refused(sound.dump(), "#version\na b\nabc</w>\nc d</w>", "merges.txt",
                 "line 3 must hold two symbols with a space between; arrived 'abc</w>'");
   check_refused(sound.dump(), "#version\na b\nab c d\nc d</w>", "merges.txt", "line 3 must hold two symbols");
