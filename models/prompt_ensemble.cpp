@@ -61,6 +61,15 @@ std::string key_of(const std::string_view encoder_identity, const Tokenizer& tok
   return hash.hex();
 }
 
+nn::SafetensorsFile read_kept(const std::filesystem::path& file) {
+  try {
+    return nn::read_safetensors(file);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error("[prompt_ensemble] " + file.string() +
+                             ": cannot be read; delete it, it is made again: " + error.what());
+  }
+}
+
 }  // namespace
 
 Tensor prompt_ensemble(const TextEncoder& encoder, const Tokenizer& tokenizer, const Prompts& prompts) {
@@ -92,7 +101,7 @@ Tensor cached_prompt_ensemble(const std::filesystem::path& folder, const std::st
   const std::filesystem::path file = folder / ("zero_shot_" + key + ".safetensors");
   std::error_code error;
   if (std::filesystem::exists(file, error)) {
-    const nn::SafetensorsFile saved = nn::read_safetensors(file);
+    const nn::SafetensorsFile saved = read_kept(file);
     const auto rows = saved.tensors.find(kTensorName);
     const auto made_from = saved.metadata.find(kKeyName);
     if (rows != saved.tensors.end() && rows->second.shape().rank() == 2 &&

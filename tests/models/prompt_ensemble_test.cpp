@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(damaged_cache_is_named) {
   const std::filesystem::path file = std::filesystem::directory_iterator(directory.path())->path();
   const std::string bytes = tests::bytes_of_file(file);
   engine::write_text_file(file, bytes.substr(0, bytes.size() - 1));
-  tests::check_error(make, "[safetensors] " + file.string() + ": ", "");
+  tests::check_error(make, "[prompt_ensemble] " + file.string() + ": ", "cannot be read; delete it");
 
   models::cached_prompt_ensemble(directory.path(), "other", std::ref(encoder), tokenizer(), {{"a"}, {"b"}});
   for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
