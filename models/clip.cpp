@@ -175,8 +175,6 @@ bool is_no_weight(const std::string& name, const nn::MappedTensor& tensor) {
   return name == "input_resolution" || name == "context_length" || name == "vocab_size";
 }
 
-constexpr std::size_t kMostMisfits = 20;  // told one by one: a false config makes tens of thousands
-
 // Every tensor that does not fit, each with its complaint; empty if all do. `whole`: none may be missing.
 std::vector<std::string> misfits(const CheckpointFiles& files, ClipLayout layout, const Shapes& shapes, bool whole) {
   std::map<std::string, Shape> pieces;
@@ -201,7 +199,7 @@ std::vector<std::string> misfits(const CheckpointFiles& files, ClipLayout layout
   for (const auto& [name, stored] : files.tensors) {
     if (pieces.contains(name) || is_no_weight(name, *stored.tensor)) continue;
     complaints.push_back("unknown: '" + stored.name + "' " + to_string(stored.tensor->shape));
-    if (complaints.size() <= kMostMisfits) complaints.back() += "; nearest: '" + nn::nearest_name(name, known) + "'";
+    if (complaints.size() <= kMostComplaints) complaints.back() += "; nearest: '" + nn::nearest_name(name, known) + "'";
   }
   return complaints;
 }
@@ -209,12 +207,9 @@ std::vector<std::string> misfits(const CheckpointFiles& files, ClipLayout layout
 void demand_fit(const CheckpointFiles& files, ClipLayout layout, const Shapes& shapes, bool whole) {
   const std::vector<std::string> complaints = misfits(files, layout, shapes, whole);
   if (complaints.empty()) return;
-  std::string lines;
-  for (std::size_t i = 0; i < std::min(complaints.size(), kMostMisfits); ++i) lines += "\n  " + complaints[i];
-  if (complaints.size() > kMostMisfits)
-    lines += "\n  and " + std::to_string(complaints.size() - kMostMisfits) + " more";
   fail(files.path, std::to_string(complaints.size()) + (complaints.size() == 1 ? " tensor does" : " tensors do") +
-                       " not fit this CLIP (names of " + std::string(to_string(layout)) + "):" + lines);
+                       " not fit this CLIP (names of " + std::string(to_string(layout)) +
+                       "):" + complaint_lines(complaints));
 }
 
 // ---- values ----
@@ -306,6 +301,14 @@ Shapes shapes_of(const ClipConfig& config, bool has_scale) {
   return shapes;
 }
 
+void demand_activation(engine::Activation of_config, std::optional<engine::Activation> asked,
+                       const std::filesystem::path& config_file) {
+  if (!asked || *asked == of_config) return;
+  fail(config_file, "the activation is " + std::string(to_string(of_config)) +
+                        " by this config, and --activation says " + std::string(to_string(*asked)) +
+                        "; leave the option out, or mend the config if it is wrong.");
+}
+
 // The config of the towers that the files hold, after every check that needs no weight's value.
 ClipConfig checked_config(const CheckpointFiles& files, std::optional<engine::Activation> activation) {
   demand_transformer(files);
@@ -330,10 +333,12 @@ ClipConfig checked_config(const CheckpointFiles& files, std::optional<engine::Ac
   ClipConfig config;
   if (has_image) {
     demand_config(given.image.has_value(), "vision");
+    if (given.image) demand_activation(given.image->activation, activation, config_file);
     config.image = image_config(seen, given.image, !has_text, compare, activation, files.path);
   }
   if (has_text) {
     demand_config(given.text.has_value(), "text");
+    if (given.text) demand_activation(given.text->activation, activation, config_file);
     config.text = text_config(seen, given.text, !has_image, compare, activation, files.path);
   }
   compare.demand_agreement();

@@ -34,9 +34,9 @@ struct Clip {
   ClipConfig config() const;
 };
 
-// Reads a checkpoint (clip_files.hpp says where `path` may point). The config beside it is read if there is one, and must
-// agree with the tensors; if there is none, the extents are those of the tensors, heads are 64 wide, and the activation must be
-// given, since no tensor tells it. Weights are F32, F16, BF16 or F64 and become f32, each copied once.
+// Reads a checkpoint (clip_files.hpp says where `path` may point). The config beside it is read if there is one, and must agree
+// with the tensors and `activation`; if there is none, the extents are those of the tensors, heads are 64 wide, and `activation`
+// is needed, since no tensor tells it. Weights are F32, F16, BF16 or F64 and become f32, each copied once.
 //
 // Throws std::runtime_error naming the file for a checkpoint of another architecture, a config that contradicts the tensors,
 // and a weight that is not finite; one message lists the tensors that are missing, unknown, or of another shape or type, of

@@ -29,7 +29,7 @@ void convert_checkpoint(const std::filesystem::path& from, ClipLayout to, const 
   write_clip_tensors(folder / name, to, specs, {{"format", "pt"}},
                      [&](const std::string& tensor, std::int64_t begin, std::span<float> out) {
                        between();
-                       tensors.at(tensor).read(begin, out);
+                       read_finite(files, tensors.at(tensor), begin, out);
                      });
   for (const ConfigFile& file : configs) engine::write_text_file(file.path, file.text);
 }

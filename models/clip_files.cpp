@@ -1,12 +1,14 @@
 #include "models/clip_files.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <vector>
 
 #include "engine/tensor/byte_source.hpp"
+#include "engine/tensor/finite.hpp"
 #include "nn/safetensors_elements.hpp"
 
 namespace models {
@@ -127,6 +129,15 @@ ClipTensor packed(const CheckpointFiles& files, const std::string& name, const e
 
 bool has_checkpoint(const std::filesystem::path& folder) { return !found_in(folder).empty(); }
 
+std::string complaint_lines(std::span<const std::string> complaints) {
+  std::string lines;
+  for (const std::string& complaint : complaints.first(std::min(complaints.size(), kMostComplaints)))
+    lines += "\n  " + complaint;
+  if (complaints.size() > kMostComplaints)
+    lines += "\n  and " + std::to_string(complaints.size() - kMostComplaints) + " more";
+  return lines;
+}
+
 CheckpointFiles open_checkpoint(const std::filesystem::path& path) {
   CheckpointFiles files;
   files.path = main_file(path);
@@ -207,6 +218,19 @@ std::map<std::string, ClipTensor> clip_tensors(const CheckpointFiles& files) {
     result.emplace(name, ClipTensor(name, tensor.shape, {{0, false, &tensor}}));
   }
   return result;
+}
+
+void read_finite(const CheckpointFiles& files, const ClipTensor& tensor, std::int64_t begin, std::span<float> out) {
+  tensor.read(begin, out);
+  if (engine::all_finite(out)) return;
+  const auto bad = std::ranges::find_if_not(out, [](float value) { return std::isfinite(value); });
+  const std::int64_t at = begin + (bad - out.begin());
+  const auto holds_it = [at](const ClipTensor::Part& part) {
+    return at >= part.begin && at < part.begin + part.tensor->shape.numel();
+  };
+  const nn::MappedTensor* const mapped = std::ranges::find_if(tensor.parts(), holds_it)->tensor;
+  const auto stored = std::ranges::find(files.tensors, mapped, [](const auto& named) { return named.second.tensor; });
+  fail(files.path, "tensor '" + stored->second.name + "' holds NaN or Inf; every weight must be finite.");
 }
 
 void write_clip_tensors(const std::filesystem::path& file, std::optional<ClipLayout> layout,

@@ -37,6 +37,10 @@ struct CheckpointFiles {
 // Whether `folder` holds a file that open_checkpoint would take.
 bool has_checkpoint(const std::filesystem::path& folder);
 
+// A line for each complaint, of many the first twenty: a false config or a foreign file makes thousands.
+constexpr std::size_t kMostComplaints = 20;
+std::string complaint_lines(std::span<const std::string> complaints);
+
 // `path` is a safetensors file, an index ("*.safetensors.index.json"), or a folder with one of model.safetensors,
 // model.safetensors.index.json and open_clip_model.safetensors. Throws std::runtime_error naming the file: what
 // read_safetensors refuses, a shard or a tensor that the index names and is not there, a shard outside the folder.
@@ -73,6 +77,10 @@ class ClipTensor {
 // What is no number (position_ids) and what the layout does not know is left out; of files that are no CLIP's every tensor
 // is taken under its own name.
 std::map<std::string, ClipTensor> clip_tensors(const CheckpointFiles& files);
+
+// ClipTensor::read of a tensor of these files. Throws std::runtime_error naming the file and the tensor in it if an element is
+// not finite: NaN in one weight would become NaN in every sum.
+void read_finite(const CheckpointFiles& files, const ClipTensor& tensor, std::int64_t begin, std::span<float> out);
 
 // Writes tensors of ours in a layout (nullopt: under their own names). `values` gives elements begin .. begin + out.size() of
 // tensor `name`; it is asked for one range after the other.

@@ -45,29 +45,21 @@ std::vector<Operand> operands(std::span<const std::filesystem::path> paths) {
   return all;
 }
 
-// NaN in one weight would become NaN in every sum.
-void read_finite(const Operand& of, const ClipTensor& tensor, std::int64_t begin, std::span<float> out) {
-  tensor.read(begin, out);
-  if (engine::all_finite(out)) return;
-  throw std::runtime_error("[task_vector] " + of.files.path.string() + ": tensor '" + tensor.name() +
-                           "' holds NaN or Inf; every weight must be finite.");
-}
-
 // Throws unless every tensor of `part` is in `whole`, in the same shape.
 void demand_within(const Operand& part, const Operand& whole) {
-  std::string lines;
+  std::vector<std::string> complaints;
   for (const auto& [name, tensor] : part.tensors) {
     const auto found = whole.tensors.find(name);
     if (found == whole.tensors.end()) {
-      lines += "\n  '" + name + "' " + to_string(tensor.shape()) + " is not there";
+      complaints.push_back("'" + name + "' " + to_string(tensor.shape()) + " is not there");
     } else if (found->second.shape() != tensor.shape()) {
-      lines += "\n  '" + name + "' is " + to_string(tensor.shape()) + " here and " + to_string(found->second.shape()) +
-               " there";
+      complaints.push_back("'" + name + "' is " + to_string(tensor.shape()) + " here and " +
+                           to_string(found->second.shape()) + " there");
     }
   }
-  if (!lines.empty()) {
+  if (!complaints.empty()) {
     throw std::runtime_error("[task_vector] " + part.files.path.string() + ": does not fit " +
-                             whole.files.path.string() + ":" + lines);
+                             whole.files.path.string() + ":" + complaint_lines(complaints));
   }
 }
 
@@ -90,7 +82,7 @@ void write_sum(const Operand& like, std::span<const Term> terms,
     for (const Term& term : terms) {
       const auto found = term.operand->tensors.find(name);
       if (found == term.operand->tensors.end()) continue;
-      read_finite(*term.operand, found->second, begin, values);
+      read_finite(term.operand->files, found->second, begin, values);
       for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += term.factor * static_cast<double>(values[i]);
       if (begin + static_cast<std::int64_t>(result.size()) == found->second.shape().numel()) found->second.release();
     }
@@ -167,7 +159,7 @@ std::vector<double> inner_products(std::span<const std::filesystem::path> taus, 
         block[i].assign(count, 0.0F);  // of one that lacks the tensor
         const auto found = vectors[i].tensors.find(name);
         if (found == vectors[i].tensors.end()) continue;
-        read_finite(vectors[i], found->second, begin, block[i]);
+        read_finite(vectors[i].files, found->second, begin, block[i]);
         if (begin + kBlock >= shape.numel()) found->second.release();
       }
       for (std::size_t i = 0; i < n; ++i) {

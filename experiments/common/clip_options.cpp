@@ -16,7 +16,7 @@ Option add_activation_option(CommandLine& line, ClipOptions& options) {
   return line
       .action(
           "--activation", [&options](const std::string& name) { options.activation = models::find_activation(name); },
-          "quick_gelu or gelu, where no config lies beside the checkpoint")
+          "quick_gelu or gelu, where no config beside the checkpoint tells it")
       .among({"quick_gelu", "gelu"});
 }
 

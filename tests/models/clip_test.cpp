@@ -380,6 +380,11 @@ BOOST_AUTO_TEST_CASE(a_weight_that_is_no_number_is_named) {
     query.writable().data<float>()[18] = std::nanf("");
   });
   check_says(changed.message(), {"tensor '" + kQuery + "' holds NaN at [1, 2]"});
+  const TemporaryDirectory out;
+  check_says(refusal([&] { models::convert_checkpoint(changed.folder.path(), ClipLayout::open_clip, out.path()); }),
+             {"[clip] " + (changed.folder.path() / "model.safetensors").string() + ": tensor '" + kQuery +
+              "' holds NaN or Inf; every weight must be finite."});
+  BOOST_CHECK(std::filesystem::is_empty(out.path()));
 }
 
 BOOST_AUTO_TEST_CASE(without_a_config_the_activation_must_be_said) {
@@ -396,6 +401,15 @@ BOOST_AUTO_TEST_CASE(without_a_config_the_activation_must_be_said) {
   tests::check_same_bits(read.text->weights.flat(), clip.text->weights.flat(), "text tower");
   BOOST_CHECK(read.image->network.config().activation == engine::Activation::gelu);
   BOOST_CHECK_EQUAL(read.text->network.config().depth, 2);
+}
+
+BOOST_AUTO_TEST_CASE(an_activation_that_contradicts_the_config_is_refused) {
+  check_says(refusal([] { models::read_clip(kHuggingFace, engine::Activation::gelu); }),
+             {(kHuggingFace / "config.json").string() + ": the activation is quick_gelu by this config",
+              "--activation says gelu; leave the option out"});
+  BOOST_CHECK(models::read_clip(kHuggingFace, engine::Activation::quick_gelu).image.has_value());
+  check_says(refusal([] { models::check_clip(kOpenClip, engine::Activation::quick_gelu); }),
+             {"open_clip_config.json: the activation is gelu by this config"});
 }
 
 BOOST_AUTO_TEST_CASE(an_image_tower_alone_is_read) {

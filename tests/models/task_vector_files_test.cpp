@@ -135,6 +135,16 @@ BOOST_AUTO_TEST_CASE(what_lacks_a_tensor_counts_as_zero_and_what_has_another_is_
                                  message.find("resblocks.7.mlp.c_fc.bias' [3] is not there") != std::string::npos;
                         });
   BOOST_CHECK(!std::filesystem::exists(files.path("none")));
+
+  nn::NamedTensors many;  // of a deeper model
+  for (int layer = 2; layer < 27; ++layer)
+    many.emplace("vision_model.encoder.layers." + std::to_string(layer) + ".mlp.fc1.bias", Tensor::zeros({3}));
+  nn::write_safetensors(files.path("deeper"), many);
+  BOOST_CHECK_EXCEPTION(models::subtract_checkpoints(files.path("deeper"), kBase, files.path("none")),
+                        std::runtime_error, [](const std::runtime_error& error) {
+                          const std::string message = error.what();
+                          return std::ranges::count(message, '\n') == 21 && message.ends_with("\n  and 5 more");
+                        });
 }
 
 BOOST_AUTO_TEST_CASE(half_precision_stays_half_precision) {
@@ -170,7 +180,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_is_refused) {
   nn::write_safetensors(bad[0], {{"logit_scale", Tensor::full({}, std::nan(""))}}, {});
   const auto names_the_file = [&](const std::runtime_error& error) {
     return error.what() ==
-           "[task_vector] " + bad[0].string() + ": tensor 'logit_scale' holds NaN or Inf; every weight must be finite.";
+           "[clip] " + bad[0].string() + ": tensor 'logit_scale' holds NaN or Inf; every weight must be finite.";
   };
   BOOST_CHECK_EXCEPTION(models::scale_task_vector(bad[0], 1.0, files.path("out")), std::runtime_error, names_the_file);
   BOOST_CHECK_EXCEPTION(models::inner_products(bad), std::runtime_error, names_the_file);
