@@ -144,7 +144,7 @@ std::vector<KnownSet> make_known_sets() {
       {"svhn", {"svhn"}, "door numeral", number_prompts()},
       {"gtsrb", {"gtsrb"}, "traffic sign-board", signs, gtsrb_name},
       {"cifar10", {"cifar10", "cifar-10-batches-bin"}, "natural object", cifar_prompts()},
-      {"cifar100", {"cifar100", "cifar-100-binary"}, "common object", cifar_prompts()},
+      {"cifar100", {"cifar100", "cifar-100-binary"}, "common object", cifar_prompts(), spaced},
       {"stl10", {"stl10", "stl10/stl10_binary", "stl10_binary"}, "larger object", plain_prompts()},
       {"dtd", {"dtd"}, "surface texture", texture_prompts(), spaced},
       {"eurosat", {"eurosat", "EuroSAT_splits"}, "satellite region", satellite, eurosat_name},

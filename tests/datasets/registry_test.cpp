@@ -167,6 +167,7 @@ BOOST_AUTO_TEST_CASE(classes_are_called_as_in_prompts) {
         Known{"gtsrb", "00043", "00043"}, Known{"gtsrb", "x", "x"}, Known{"eurosat", "SeaLake", "lake or sea"},
         Known{"eurosat", "AnnualCrop", "annual crop land"}, Known{"dtd", "polka-dotted", "polka-dotted"},
         Known{"resisc45", "ground_track_field", "ground track field"},
+        Known{"cifar100", "aquarium_fish", "aquarium fish"},
         Known{"sun397", "a_apartment_building_outdoor", "apartment building outdoor"},
         Known{"imagenet", "n01440764", "tench"}, Known{"imagenet", "n01608432", "kite (bird of prey)"},
         Known{"imagenet", "n03773504", "missile"}, Known{"imagenet", "n04008634", "missile"},
