@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
     const TaskData data = load_task(source, recipe, options.seed, pool);
     const Json results = finetune({recipe, options.seed, pool}, pretrained, data,
                                   mode == "linear" ? Mode::linear : Mode::standard, folder);
-    std::printf("final loss %.3f, |tau| %.2f of |theta0| %.2f: %s\n", results.at("final_loss").get<double>(),
+    std::printf("final loss %.3f, |tau| %.4g of |theta0| %.4g: %s\n", results.at("final_loss").get<double>(),
                 results.at("task_vector_norm").get<double>(), results.at("pretrained_norm").get<double>(),
                 (folder / "finetuned.safetensors").c_str());
   });

@@ -432,9 +432,10 @@ std::string addition_details(const Json& results) {
   TextTable curve(bars);
   heading(curve, "alpha");
   const std::vector<double> alphas = results.at("alpha_grid").get<std::vector<double>>();
-  constexpr std::size_t kRows = 5;
-  for (std::size_t k = 0; k <= kRows; ++k) {
-    const std::size_t i = k * (alphas.size() - 1) / kRows;
+  const std::size_t last = alphas.size() - 1;
+  const std::size_t rows = std::min<std::size_t>(last, 5);  // after that of alpha 0
+  for (std::size_t k = 0; k <= rows; ++k) {
+    const std::size_t i = k * last / rows;
     row(curve, decimals(alphas.at(i), 2), [&](const char* mode, const char* quantity) {
       return results.at("addition").at(mode).at("curve").at(quantity).at(i);
     });

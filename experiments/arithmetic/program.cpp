@@ -10,7 +10,8 @@ void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, cons
   add_pretrained_options(line, options.begin);
   options.finetuned = default_out("finetune");
   line.option("--finetuned", options.finetuned,
-              "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, mode standard and linear");
+              "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, or model.safetensors or "
+              "open_clip_model.safetensors of others (docs/clip.md); mode standard and linear");
 }
 
 int run_task_vector_program(CommandLine& line, int argc, char** argv, const TaskVectorOptions& options,

@@ -93,10 +93,6 @@ void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrai
 nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,
                                Mode mode) {
   const std::string where = "[finetuned] " + file.string() + ": ";
-  if (!std::filesystem::exists(file)) {
-    throw std::runtime_error(where + "No such file; `finetune --task " + task + " --mode " +
-                             std::string(to_string(mode)) + "` makes one.");
-  }
   const nn::SafetensorsFile saved = nn::read_safetensors(file);
   nn::ParamTree theta = nn::get_params(saved.tensors, pretrained.vit.layout(), file, "visual.");
   const auto check = [&](const std::string& key, std::string_view needed, const std::string& complaint) {
@@ -116,8 +112,13 @@ bool has_task_vector(const std::filesystem::path& folder) {
 
 nn::ParamTree find_task_vector(const std::filesystem::path& folder, const Pretrained& pretrained,
                                const std::string& task, Mode mode) {
-  if (std::filesystem::exists(folder / kFile) || !models::has_checkpoint(folder))
-    return load_task_vector(folder / kFile, pretrained, task, mode);
+  if (std::filesystem::exists(folder / kFile)) return load_task_vector(folder / kFile, pretrained, task, mode);
+  if (!models::has_checkpoint(folder)) {
+    throw std::runtime_error("[finetuned] " + folder.string() + ": holds neither " + kFile +
+                             ", which `finetune --task " + task + " --mode " + std::string(to_string(mode)) +
+                             "` makes, nor model.safetensors, nor open_clip_model.safetensors of others "
+                             "(docs/clip.md).");
+  }
   return models::read_tuned_image(folder, pretrained.vit, pretrained.theta0) - pretrained.theta0;
 }
 

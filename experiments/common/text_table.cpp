@@ -13,7 +13,14 @@ void TextTable::row(std::string name, std::vector<std::string> cells) {
 std::string TextTable::text() const {
   constexpr std::size_t kCellWidth = 9;
   std::size_t name_width = 13;
-  for (const Row& row : rows_) name_width = std::max(name_width, row.name.size());
+  std::vector<std::size_t> widths;
+  for (const auto& [name, cells] : rows_) {
+    name_width = std::max(name_width, name.size());
+    widths.resize(std::max(widths.size(), cells.size()), kCellWidth);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i].size() > kCellWidth) widths[i] = std::max(widths[i], cells[i].size() + 1);
+    }
+  }
   const auto spaces = [](std::size_t width, const std::string& text) {
     return std::string(width > text.size() ? width - text.size() : 0, ' ');
   };
@@ -22,7 +29,7 @@ std::string TextTable::text() const {
     text += name + spaces(name_width + 1, name);
     for (std::size_t i = 0; i < cells.size(); ++i) {
       if (std::ranges::find(bars_before_, i) != bars_before_.end()) text += "  |";
-      text += spaces(kCellWidth, cells[i]) + cells[i];
+      text += spaces(widths[i], cells[i]) + cells[i];
     }
     text += "\n";
   }

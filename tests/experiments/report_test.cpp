@@ -19,6 +19,7 @@
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/subsets.hpp"
 #include "experiments/common/run_folder.hpp"
+#include "experiments/common/text_table.hpp"
 #include "experiments/report/catalogue.hpp"
 #include "experiments/report/gnuplot.hpp"
 #include "experiments/report/html.hpp"
@@ -394,6 +395,24 @@ BOOST_AUTO_TEST_CASE(a_task_that_its_own_model_gets_wrong_is_left_out_of_normali
   const std::string table = experiments::addition_table(results);
   BOOST_CHECK_MESSAGE(table.find("gets no test image right: digits (posthoc), signs (posthoc)\n") != std::string::npos,
                       table);
+}
+
+BOOST_AUTO_TEST_CASE(of_a_coarse_grid_each_alpha_is_told_once) {
+  Json results = read_json(finished_run() + "/results.json").at("task_addition");
+  results["alpha_grid"] = {0.0, 0.5, 1.0};
+  const std::string details = experiments::addition_details(results);
+  for (const std::string alpha : {"\n0.00 ", "\n0.50 ", "\n1.00 "})
+    BOOST_CHECK_MESSAGE(details.find(alpha) != std::string::npos && details.find(alpha) == details.rfind(alpha),
+                        details);
+}
+
+BOOST_AUTO_TEST_CASE(long_cells_widen_their_column) {
+  experiments::TextTable table;
+  table.row("class", {"taken for", "images"});
+  table.row("oak tree", {"a maple tree", "7"});
+  BOOST_CHECK_EQUAL(table.text(),
+                    "class             taken for   images\n"
+                    "oak tree       a maple tree        7\n");
 }
 
 BOOST_AUTO_TEST_CASE(subsets_are_different_and_balanced) {

@@ -163,8 +163,8 @@ BOOST_AUTO_TEST_CASE(each_program_writes_where_reproduce_does) {
              "ntk localization: already done in runs/ntk_localization\n");
   std::filesystem::remove(temporary.path() / "runs/finetune/linear/digits/finetuned.safetensors");
   check_says(here("task_addition" + tasks),
-             "runs/finetune/linear/digits/finetuned.safetensors: No such file; `finetune --task digits --mode linear` "
-             "makes one.\n");
+             "runs/finetune/linear/digits: holds neither finetuned.safetensors, which `finetune --task digits --mode "
+             "linear` makes, nor model.safetensors, nor open_clip_model.safetensors of others (docs/clip.md).\n");
   std::filesystem::remove(temporary.path() / "runs/pretrain/pretrained.safetensors");
   check_says(here("task_addition" + tasks), "runs/pretrain/pretrained.safetensors: No such file; `pretrain` makes one");
 }
