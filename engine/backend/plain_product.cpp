@@ -1,6 +1,5 @@
-#include <cblas.h>
-
 #include "engine/backend/kernels.hpp"
+#include "engine/backend/openblas.hpp"
 #include "engine/parallel/products.hpp"
 #include "engine/tensor/errors.hpp"
 
@@ -16,8 +15,7 @@ void plain_product(ProductLibrary library, const Tensor& a, const Tensor& b, Ten
                      describe(b) + " and " + describe(out) + ".");
   }
   if (library == ProductLibrary::onednn) return backend::matmul(a, b, out.writable(), {}, Precision::f32);
-  static const bool single = (openblas_set_num_threads(1), true);
-  (void)single;
+  backend::use_one_blas_thread();
   const auto extent = [](std::int64_t n) { return static_cast<blasint>(n); };
   const blasint M = extent(a.shape()[0]);
   const blasint K = extent(a.shape()[1]);
