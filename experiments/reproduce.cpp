@@ -1,7 +1,6 @@
 // The paper's experiments, end to end: pre-train, fine-tune every task in weight space and in tangent space, then
 // whatever the catalogue holds. Stages that are already done are skipped. Prints the main table and writes a report.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -10,19 +9,12 @@
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/program.hpp"
 #include "experiments/common/progress.hpp"
+#include "experiments/common/stopwatch.hpp"
 #include "experiments/report/catalogue.hpp"
 #include "experiments/report/report.hpp"
 
 namespace experiments {
 namespace {
-
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 struct Options {
   CommonOptions common;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -17,13 +16,13 @@
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
+#include "experiments/common/stopwatch.hpp"
 #include "experiments/common/text_table.hpp"
 #include "nn/checkpoint.hpp"
 
 namespace experiments {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using engine::DType;
 using engine::Tensor;
 
@@ -147,7 +146,7 @@ class Solver {
         fingerprint_(std::move(fingerprint)) {}
 
   Solution run() {
-    constexpr std::chrono::seconds kSaveInterval{60};
+    constexpr double kSaveInterval_s = 60.0;
     const std::string label = "kernel regression " + task_.name;
     const nn::Loss loss = model_.loss();
     const std::shared_ptr<const nn::Layout>& layout = model_.f.theta0().shared_layout();
@@ -163,14 +162,14 @@ class Solver {
     if (!saved.has_value()) progress.first_norm = norm(state.gradient);
 
     Progress bar(label, options_.iterations, progress.iteration, task_.train->size(), "images");
-    Clock::time_point last_save = Clock::now();
+    Stopwatch since_saved;
     bool stuck = false;
     while (true) {
       const bool converged = norm(state.gradient) <= options_.tolerance * progress.first_norm;
       const bool last = converged || stuck || progress.iteration == options_.iterations;
       if (last || progress.iteration == 0 || std::has_single_bit(static_cast<std::uint64_t>(progress.iteration)))
         add_point(progress, problem, state);
-      progress.seconds = earlier + std::chrono::duration<double>(Clock::now() - start_).count();
+      progress.seconds = earlier + stopwatch_.seconds();
       if (last) {
         return {problem.tau(), problem.loss(),
                 converged ? "converged"
@@ -183,9 +182,9 @@ class Solver {
         throw Interrupted("stopped after iteration " + std::to_string(progress.iteration) + " of " + label +
                           "; the same command goes on from there.");
       }
-      if (Clock::now() - last_save > kSaveInterval) {
+      if (since_saved.seconds() > kSaveInterval_s) {
         save_checkpoint(checkpoint_, fingerprint_, problem, state, progress);
-        last_save = Clock::now();
+        since_saved = Stopwatch();
       }
       const std::optional<double> value = nn::lbfgs_step(objective, state);
       stuck = !value.has_value();
@@ -212,7 +211,7 @@ class Solver {
   KernelRegressionOptions options_;
   std::filesystem::path checkpoint_;
   Json fingerprint_;
-  Clock::time_point start_ = Clock::now();
+  Stopwatch stopwatch_;
 };
 
 // The first point that is best on validation images.

@@ -1,13 +1,13 @@
 #include "experiments/arithmetic/task_vectors.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/progress.hpp"
+#include "experiments/common/stopwatch.hpp"
 #include "nn/checkpoint.hpp"
 
 namespace experiments {
@@ -95,9 +95,9 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
       ++next;
     }
   }
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   Json results = compute(tasks, control.has_value() ? &*control : nullptr);
-  results["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  results["seconds"] = stopwatch.seconds();
   folder.finish(manifest, results);
   return results;
 }

@@ -1,7 +1,6 @@
 #include "experiments/arithmetic/zero_shot.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -15,6 +14,7 @@
 #include "experiments/common/captions.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
+#include "experiments/common/stopwatch.hpp"
 #include "experiments/common/text_table.hpp"
 #include "nn/safetensors.hpp"
 
@@ -22,14 +22,11 @@ namespace experiments {
 namespace {
 
 using engine::Tensor;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kFew = 5;               // of top-5 accuracy
 constexpr std::size_t kMostConfusions = 10;    // shown and kept
 constexpr std::size_t kMostClassesShown = 20;  // all of them; else the worst
 constexpr const char* kLogits = "logits.safetensors";
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 std::string to_string(datasets::Split split) {
   return split == datasets::Split::train ? "train" : split == datasets::Split::validation ? "validation" : "test";
@@ -138,13 +135,13 @@ Json zero_shot(const Context& context, const Pretrained& pretrained, const TaskS
   if (const auto results = folder.already_done(label, fingerprint, file)) return *results;
   const Json manifest = folder.begin("zero_shot", fingerprint, context.seed, context.pool.threads(), file);
   std::filesystem::remove(folder / kLogits);  // of another run, also where this one writes none
-  const auto start = Clock::now();
+  const Stopwatch of_head;
   const models::ZeroShotHead head = zero_shot_head(pretrained, source.text);
-  const double head_seconds = seconds_since(start);
+  const double head_seconds = of_head.seconds();
   const DatasetPtr images = images_of(source, settings.split, settings.images, context.recipe, context.seed);
-  const auto begin = Clock::now();
+  const Stopwatch of_images;
   const Answers answers = answer(context, pretrained, head, *images, settings.logits, label);
-  const double seconds = seconds_since(begin);
+  const double seconds = of_images.seconds();
   if (answers.logits) {
     const Tensor labels = Tensor::from<std::int64_t>(answers.labels, {images->size()});
     nn::write_safetensors(file, {{"logits", *answers.logits}, {"labels", labels}});

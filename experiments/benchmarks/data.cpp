@@ -1,6 +1,5 @@
 #include "experiments/benchmarks/data.hpp"
 
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -16,6 +15,7 @@
 #include "experiments/common/machine.hpp"
 #include "experiments/common/progress.hpp"
 #include "experiments/common/recipe.hpp"
+#include "experiments/common/stopwatch.hpp"
 #include "experiments/common/tasks.hpp"
 
 namespace experiments::benchmarks {
@@ -25,9 +25,6 @@ struct Times {  // of some steps
   double elapsed_s;
   double waited_s;
 };
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 struct Row {
   std::string task;
@@ -48,22 +45,22 @@ class Measurer {
     BatchStream batches(loader, 0, steps_ + 1, pool.threads());
     step(batches.next(), pool);
     const double waited = batches.seconds_waited();
-    const Clock::time_point start = Clock::now();
+    const Stopwatch stopwatch;
     for (std::int64_t i = 0; i < steps_; ++i) step(batches.next(), pool);
-    return {seconds_since(start), batches.seconds_waited() - waited};
+    return {stopwatch.seconds(), batches.seconds_waited() - waited};
   }
 
   Times when_due(const datasets::Loader& loader, engine::ShardPool& pool) {
     step(loader.batch(0, 0), pool);
     double waited = 0.0;
-    const Clock::time_point start = Clock::now();
+    const Stopwatch stopwatch;
     for (std::int64_t i = 1; i <= steps_; ++i) {
-      const Clock::time_point asked = Clock::now();
+      const Stopwatch since_asked;
       const datasets::Batch batch = loader.batch(i / loader.batches_per_epoch(), i % loader.batches_per_epoch());
-      waited += seconds_since(asked);
+      waited += since_asked.seconds();
       step(batch, pool);
     }
-    return {seconds_since(start), waited};
+    return {stopwatch.seconds(), waited};
   }
 
  private:

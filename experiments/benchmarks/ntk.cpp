@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <functional>
@@ -16,6 +15,7 @@
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/machine.hpp"
 #include "experiments/common/recipe.hpp"
+#include "experiments/common/stopwatch.hpp"
 #include "nn/ntk.hpp"
 
 namespace experiments::benchmarks {
@@ -26,9 +26,9 @@ using engine::Tensor;
 
 double seconds_of(const std::function<void()>& work) {
   if (interrupt_requested()) throw Interrupted("stopped.");
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return stopwatch.seconds();
 }
 
 std::int64_t largest_resident_bytes() {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 
 #include "engine/parallel/products.hpp"
+#include "experiments/common/stopwatch.hpp"
 
 namespace experiments::benchmarks {
 namespace {
@@ -36,14 +36,14 @@ std::vector<SgemmRate> sgemm_rates(engine::ShardPool& pool) {
     const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(K) * static_cast<double>(N);
     const std::int64_t repeats = std::max<std::int64_t>(1, static_cast<std::int64_t>(kFlopsEach / flops));
     for (const auto library : {engine::ProductLibrary::onednn, engine::ProductLibrary::openblas}) {
-      const auto start = std::chrono::steady_clock::now();
+      const Stopwatch stopwatch;
       pool.run(pool.threads(), [&](std::int64_t) {
         Tensor out = Tensor::empty({M, N});
         for (std::int64_t i = 0; i < repeats; ++i) engine::plain_product(library, a, b, out);
       });
-      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      const double elapsed = stopwatch.seconds();
       rates.push_back({library == engine::ProductLibrary::onednn ? "oneDNN" : "OpenBLAS", M, K, N,
-                       1e-9 * flops * static_cast<double>(repeats * pool.threads()) / elapsed.count()});
+                       1e-9 * flops * static_cast<double>(repeats * pool.threads()) / elapsed});
     }
   }
   return rates;

@@ -1,7 +1,6 @@
 #include "experiments/benchmarks/work.hpp"
 
 #include <array>
-#include <chrono>
 #include <stdexcept>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "engine/parallel/memory.hpp"
 #include "engine/tensor/matmul_flops.hpp"
 #include "engine/tensor/random.hpp"
+#include "experiments/common/stopwatch.hpp"
 
 namespace experiments::benchmarks {
 
@@ -129,15 +129,15 @@ Measurement Work::run(Mode mode, engine::ShardPool& pool) {
   const engine::MemoryStats before = engine::memory_stats();
   const std::int64_t flops = engine::matmul_flops();
   engine::reset_peak_memory();
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   if (mode == Mode::standard_step || mode == Mode::tangent_step) {
     step(mode, images_, pool);
   } else {
     evaluate(mode, pool);
   }
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  const double elapsed = stopwatch.seconds();
   const engine::MemoryStats after = engine::memory_stats();
-  return {elapsed.count(), engine::matmul_flops() - flops, after.peak_bytes - before.live_bytes,
+  return {elapsed, engine::matmul_flops() - flops, after.peak_bytes - before.live_bytes,
           after.system_requests - before.system_requests};
 }
 

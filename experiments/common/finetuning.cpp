@@ -1,6 +1,5 @@
 #include "experiments/common/finetuning.hpp"
 
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -24,7 +23,7 @@ std::string_view to_string(Mode mode) { return mode == Mode::standard ? "standar
 
 Json finetune(const Context& context, const Pretrained& pretrained, const TaskData& task, Mode mode,
               const RunFolder& folder) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   const FinetuneRecipe& recipe = context.recipe.finetune;
   const std::string label = "finetune " + task.name + " (" + std::string(to_string(mode)) + ")";
   const std::string identity = pretrained.identity();
@@ -62,7 +61,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
                                       .loader = loader,
                                       .threads = context.pool.threads(),
                                       .step = step},
-                                     folder / kCheckpoint, fingerprint, {{"visual", &theta, &optimizer}}, start);
+                                     folder / kCheckpoint, fingerprint, {{"visual", &theta, &optimizer}}, stopwatch);
 
   save_finetuned(file, pretrained, task, mode, theta);
   const Json results{{"task", task.name},

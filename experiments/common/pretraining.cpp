@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -113,7 +112,7 @@ Pretrained untrained(const Context& context) {
 }
 
 Json pretrain(const Context& context, const std::vector<TaskSource>& sources, const RunFolder& folder) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   const PretrainRecipe& recipe = context.recipe.pretrain;
   const Json fingerprint = fingerprint_of(context, sources);
   const std::filesystem::path file = folder / "pretrained.safetensors";
@@ -157,7 +156,7 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
                                       .loader = loader,
                                       .threads = context.pool.threads(),
                                       .step = step},
-                                     folder / kCheckpoint, fingerprint, groups, start);
+                                     folder / kCheckpoint, fingerprint, groups, stopwatch);
 
   const Pretrained pretrained{vit, std::move(theta), scale[logit_scale].item(), word_vectors(vit.features())};
   save_pretrained(file, pretrained);

@@ -1,7 +1,6 @@
 #include "experiments/common/training_loop.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <stdexcept>
 
@@ -9,15 +8,12 @@
 #include "experiments/common/batch_stream.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
+#include "experiments/common/stopwatch.hpp"
 
 namespace experiments {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 std::atomic<double> save_interval_s{60.0};
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Nothing to speak of unless images come from files on a slow disk, or are larger than the steps are long.
 void say_if_waited(const std::string& label, double waited, double elapsed) {
@@ -34,8 +30,8 @@ void set_save_interval(double seconds) noexcept { save_interval_s = seconds; }
 void run(const TrainingLoop& loop, std::vector<double>& losses) {
   Progress progress(loop.label, loop.steps, static_cast<std::int64_t>(losses.size()), loop.batch, "images");
   BatchStream batches(loop.loader, static_cast<std::int64_t>(losses.size()), loop.steps, loop.threads);
-  const Clock::time_point start = Clock::now();
-  Clock::time_point saved = start;
+  const Stopwatch since_start;
+  Stopwatch since_saved;
   for (std::int64_t step = static_cast<std::int64_t>(losses.size()); step < loop.steps; ++step) {
     if (interrupt_requested()) {
       loop.save(losses);
@@ -53,12 +49,12 @@ void run(const TrainingLoop& loop, std::vector<double>& losses) {
                                " is not finite; --check-finite names the op, a smaller learning rate may help.");
     }
     progress.update(step + 1, losses.back());
-    if (step + 1 < loop.steps && seconds_since(saved) > save_interval_s) {
+    if (step + 1 < loop.steps && since_saved.seconds() > save_interval_s) {
       loop.save(losses);
-      saved = Clock::now();
+      since_saved = Stopwatch();
     }
   }
-  say_if_waited(loop.label, batches.seconds_waited(), seconds_since(start));
+  say_if_waited(loop.label, batches.seconds_waited(), since_start.seconds());
 }
 
 }  // namespace experiments

@@ -50,12 +50,10 @@ TrainingProgress load_training_state(const std::filesystem::path& file, const Js
 }
 
 TrainingProgress run(const TrainingLoop& loop, const std::filesystem::path& checkpoint, const Json& fingerprint,
-                     const std::vector<TrainedGroup>& groups, std::chrono::steady_clock::time_point start) {
+                     const std::vector<TrainedGroup>& groups, const Stopwatch& stopwatch) {
   TrainingProgress progress = load_training_state(checkpoint, fingerprint, groups);
   if (!progress.losses.empty()) say(loop.label + ": going on after step " + std::to_string(progress.losses.size()));
-  const auto seconds = [&, earlier = progress.seconds] {
-    return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
+  const auto seconds = [&, earlier = progress.seconds] { return earlier + stopwatch.seconds(); };
   TrainingLoop saved = loop;
   saved.save = [&](const std::vector<double>& losses) {
     save_training_state(checkpoint, fingerprint, groups, {losses, seconds()});

@@ -2,11 +2,11 @@
 // fingerprint.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <vector>
 
 #include "experiments/common/recipe.hpp"
+#include "experiments/common/stopwatch.hpp"
 #include "experiments/common/training_loop.hpp"
 #include "nn/optim.hpp"
 #include "nn/params.hpp"
@@ -32,9 +32,9 @@ void save_training_state(const std::filesystem::path& file, const Json& fingerpr
 TrainingProgress load_training_state(const std::filesystem::path& file, const Json& fingerprint,
                                      const std::vector<TrainedGroup>& groups);
 
-// The whole of a training run whose last session began at `start`: from the checkpoint, if there is one of this run, to
+// The whole of a training run whose last session began with the stopwatch: from the checkpoint, if there is one of this run, to
 // the end. Saves into it as the loop asks; loop.save is not used.
 TrainingProgress run(const TrainingLoop& loop, const std::filesystem::path& checkpoint, const Json& fingerprint,
-                     const std::vector<TrainedGroup>& groups, std::chrono::steady_clock::time_point start);
+                     const std::vector<TrainedGroup>& groups, const Stopwatch& stopwatch);
 
 }  // namespace experiments

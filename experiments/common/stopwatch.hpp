@@ -1,0 +1,16 @@
+// How long something has taken.
+#pragma once
+
+#include <chrono>
+
+namespace experiments {
+
+class Stopwatch {  // runs from its construction
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace experiments
