@@ -209,8 +209,7 @@ Files find_files(const Path& where) {
   }
   throw vocabulary_error(where,
                          "holds neither vocab.json and merges.txt nor bpe_simple_vocab_16e6.txt.gz; put one of them "
-                         "there, or say where it "
-                         "is (--vocabulary).");
+                         "there, or say where it is (--vocabulary).");
 }
 
 std::uint64_t pair_key(const std::int32_t left, const std::int32_t right) noexcept {

@@ -72,8 +72,7 @@ class Negation {
 
   SplitImages split(const TaskVectors& own, const models::ZeroShotHead& head, const datasets::Dataset& target,
                     const datasets::Dataset& control) const {
-    std::vector<nn::ParamTree> directions{own.standard};
-    if (own.linear) directions.push_back(*own.linear);
+    const std::vector<nn::ParamTree> directions = directions_of(own);
     return {own,
             head,
             target,

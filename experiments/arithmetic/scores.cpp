@@ -23,8 +23,7 @@ std::vector<const char*> modes_in(const Json& by_mode) {
 std::string without_mode(const Json& by_mode) {
   if (by_mode.contains("linear")) return "";
   return "linear is left out: there are no task vectors fine-tuned in the tangent space; `finetune --mode linear` "
-         "makes "
-         "them\n";
+         "makes them\n";
 }
 
 double mean(std::span<const double> values) {

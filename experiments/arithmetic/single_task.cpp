@@ -18,8 +18,7 @@ std::vector<const char*> linearised(const std::vector<const char*>& modes) { ret
 // Accuracy of each of the four models on some of the task's images.
 Json accuracies(const nn::TangentModel& model, const models::ZeroShotHead& head, const TaskVectors& own,
                 const datasets::Dataset& images, const nn::Shards& shards) {
-  std::vector<nn::ParamTree> directions{own.standard};
-  if (own.linear) directions.push_back(*own.linear);
+  const std::vector<nn::ParamTree> directions = directions_of(own);
   const TangentFeatures tangent = tangent_features(model, images, directions, shards);
   const Features standard = features(model.model(), model.theta0() + own.standard, images, shards);
   Json found{{"zero_shot", accuracy(head, {tangent.primal, tangent.labels})},

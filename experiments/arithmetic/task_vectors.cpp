@@ -47,6 +47,12 @@ Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task) {
   return vectors;
 }
 
+std::vector<nn::ParamTree> directions_of(const TaskVectors& own) {
+  std::vector<nn::ParamTree> directions{own.standard};
+  if (own.linear) directions.push_back(*own.linear);
+  return directions;
+}
+
 std::vector<const char*> modes_of(const std::vector<TaskVectors>& tasks) {
   std::vector<const char*> modes(kModes.begin(), kModes.end());
   if (std::ranges::any_of(tasks, [](const TaskVectors& of) { return !of.linear.has_value(); })) modes.pop_back();

@@ -44,6 +44,9 @@ std::vector<TaskSource> without_control(const TaskVectorInputs& inputs);
 std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,
                                        const std::string& task);
 
+// The vectors of a task, the standard one first, along which tangents are taken.
+std::vector<nn::ParamTree> directions_of(const TaskVectors& own);
+
 // Those of kModes that these vectors make: all, or without "linear".
 std::vector<const char*> modes_of(const std::vector<TaskVectors>& tasks);
 

@@ -89,12 +89,14 @@ std::vector<std::string> templates_of(const datasets::RealSet& set, const std::s
 // What people call the classes, and the prompts CLIP is asked with.
 void add_plain_words(datasets::TaskText& text, const datasets::RealSet& set, std::span<const std::string> class_names) {
   text.plain_names.assign(class_names.begin(), class_names.end());
-  if (set.known == nullptr) {  // golden_retriever
+  std::string what = "{class}";
+  if (set.known != nullptr) {
+    text.plain_templates = set.known->templates;
+    if (!text.plain_templates.empty()) return;
+    what = set.known->domain + " " + what;
+  } else {  // golden_retriever
     for (std::string& name : text.plain_names) std::ranges::replace(name, '_', ' ');
   }
-  if (set.known != nullptr) text.plain_templates = set.known->templates;
-  if (!text.plain_templates.empty()) return;
-  const std::string what = (set.known != nullptr ? set.known->domain + " " : "") + "{class}";
   text.plain_templates = {"a photo of a " + what + ".", "a photo of the " + what + "."};
 }
 

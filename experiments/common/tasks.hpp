@@ -55,8 +55,8 @@ struct TaskData {
 // decoded anew in every epoch, and so are the training images of a real set for random crops, which are cut from the
 // picture as its file has it. What was loaded before from this source is not read again. Throws Interrupted after Ctrl-C.
 // Real sets: test and validation images are those of the reference code; 40 % of its training images are for pre-training
-// and the rest to fine-tune on; all of them if the recipe has no pre-training. Of each part the first so many images of an order fixed for good are taken, so no
-// program's options can make one part run into another.
+// and the rest to fine-tune on; all of them if the recipe has no pre-training. Of each part the first so many images of
+// an order fixed for good are taken, so no program's options can make one part run into another.
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
 
 // Images of one split, at most `most` of a real set, drawn or decoded whenever they are read: for what looks at each once.
