@@ -11,8 +11,4 @@ struct Normalisation {
   friend bool operator==(const Normalisation&, const Normalisation&) = default;
 };
 
-// Of every CLIP model [github.com/openai/CLIP, clip/clip.py].
-inline constexpr Normalisation kClipNormalisation = {{0.48145466f, 0.4578275f, 0.40821073f},
-                                                     {0.26862954f, 0.26130258f, 0.27577711f}};
-
 }  // namespace datasets

@@ -11,7 +11,8 @@
 
 namespace models {
 
-struct ClipPreprocessing {  // of values in [0, 1], by channel; OpenAI's where nothing is said
+// Of values in [0, 1], by channel; where nothing is said, OpenAI's [github.com/openai/CLIP, clip/clip.py].
+struct ClipPreprocessing {
   std::array<float, 3> mean = {0.48145466F, 0.4578275F, 0.40821073F};
   std::array<float, 3> deviation = {0.26862954F, 0.26130258F, 0.27577711F};
 };

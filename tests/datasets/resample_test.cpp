@@ -19,6 +19,7 @@
 #include "datasets/random_crop.hpp"
 #include "datasets/reference_split.hpp"
 #include "datasets/subset.hpp"
+#include "models/clip_preprocessing.hpp"
 
 namespace {
 
@@ -112,7 +113,9 @@ BOOST_AUTO_TEST_CASE(images_are_normalised_as_clip_wants_them) {
   }
   const auto set = std::make_shared<const datasets::MemoryDataset>(planes, 224, std::vector<std::int64_t>{0},
                                                                    std::vector<std::string>{"quadratic"});
-  const auto normalised = std::make_shared<const datasets::Normalised>(set, datasets::kClipNormalisation);
+  const models::ClipPreprocessing clip;
+  const auto normalised =
+      std::make_shared<const datasets::Normalised>(set, datasets::Normalisation{clip.mean, clip.deviation});
   const engine::Tensor images = datasets::load_range(datasets::Subset(normalised, {0}), 0, 1).images;
   BOOST_CHECK_CLOSE(images.data<float>()[0], -0.4638057f, 1e-4);  // of seven digits
   BOOST_CHECK_CLOSE(images.data<float>()[3 * 224 * 224 - 1], 0.2119681f, 1e-4);
