@@ -5,6 +5,7 @@
 
 #include "experiments/arithmetic/addition.hpp"
 #include "experiments/arithmetic/disentanglement.hpp"
+#include "experiments/arithmetic/negation.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/finetuning.hpp"
 
@@ -36,19 +37,21 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
                      const RunFolder& folder) {
   const Json addition = task_addition(context, inputs, RunFolder(folder / "task_addition"));
   std::vector<double> chances;
-  for (const TaskSource& source : inputs.sources) {
-    if (source.name != inputs.control) chances.push_back(1.0 / static_cast<double>(source.text.class_names.size()));
-  }
+  for (const TaskSource& source : without_control(inputs))
+    chances.push_back(1.0 / static_cast<double>(source.text.class_names.size()));
   Json results{{"logit_scale", std::exp(inputs.pretrained.logit_scale)},
                {"chance", mean(chances)},
                {"zero_shot", average(addition.at("zero_shot"))}};
-  const std::vector<TaskPair> task_pairs = default_pairs(inputs.sources);
+  const std::vector<TaskPair> task_pairs = default_pairs(without_control(inputs));
   Json pairs = Json::array();
   if (!task_pairs.empty()) {
     pairs = disentanglement(context, inputs, task_pairs, {kGridPoints, kGridRange, grid_images},
                             RunFolder(folder / "disentanglement"))
                 .at("pairs");
   }
+  Json negation;
+  if (inputs.control != "none")
+    negation = task_negation(context, inputs, RunFolder(folder / "task_negation")).at("negation");
   for (const std::string mode : kModes) {
     const Json& added = addition.at("addition").at(mode);
     Json& of = results["modes"][mode];
@@ -59,6 +62,9 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
           {"alpha", added.at("alpha")}};
     for (const char* key : {"at_one", "mean_zero_to_one", "mean_search_box"})
       of["xi"][key] = pairs.empty() ? Json(nullptr) : Json(mean_over_pairs(pairs, mode, key));
+    if (!negation.is_null()) {
+      for (const char* key : {"target", "control"}) of["negation"][key] = average(negation.at(mode).at(key));
+    }
   }
   return results;
 }

@@ -13,9 +13,10 @@ namespace experiments {
 void finetune_all(const Context& context, const Pretrained& pretrained, const std::vector<TaskSource>& sources,
                   const std::filesystem::path& finetuned);
 
-// The stages task_addition and disentanglement in folders below `folder`; the latter over {−1, −½, 0, ½, 1}² for the default
-// pairs, if there are two tasks. Returns logit_scale, chance, zero_shot, and per mode single_task, absolute, normalised,
-// gap_closed, alpha and xi (at_one, mean_zero_to_one, mean_search_box of the sum over both tasks): means over tasks or pairs.
+// The stages task_addition, disentanglement (over {−1, −½, 0, ½, 1}² for the default pairs, if there are two tasks) and, if
+// there is a control, task_negation, in folders below `folder`. Returns logit_scale, chance, zero_shot, and per mode single_task,
+// absolute, normalised, gap_closed, alpha, xi (at_one, mean_zero_to_one, mean_search_box of the sum over both tasks) and
+// negation (target, control), which is absent without a control: means over tasks or pairs.
 Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std::int64_t grid_images,
                      const RunFolder& folder);
 

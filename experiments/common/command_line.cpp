@@ -112,6 +112,7 @@ Option CommandLine::option(const std::string& name, T& value, const std::string&
   CLI::Option* const option = app_->add_option(name, value, help);
   if constexpr (is_vector<T>) {
     option->delimiter(',');
+    if constexpr (std::is_unsigned_v<typename T::value_type>) option->check(refuse_minus);
     if (!value.empty()) option->capture_default_str();
   } else {
     option->take_last();
@@ -130,6 +131,8 @@ template Option CommandLine::option(const std::string&, std::optional<std::int64
 template Option CommandLine::option(const std::string&, std::optional<double>&, const std::string&);
 template Option CommandLine::option(const std::string&, std::vector<std::string>&, const std::string&);
 template Option CommandLine::option(const std::string&, std::vector<int>&, const std::string&);
+template Option CommandLine::option(const std::string&, std::vector<std::uint64_t>&, const std::string&);
+template Option CommandLine::option(const std::string&, std::vector<double>&, const std::string&);
 
 Option CommandLine::flag(const std::string& name, bool& value, const std::string& help) {
   return Option(app_->add_flag(name, value, help));

@@ -140,7 +140,7 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
                                                  static_cast<std::size_t>(batch.labels.numel()));
     models::ContrastiveStep result = models::contrastive_step(model, theta, batch.images, texts, captions,
                                                               scale[logit_scale].item(), context.shards());
-    const double lr_scale = nn::cosine_schedule(index, recipe.warmup, recipe.steps);
+    const double lr_scale = nn::cosine_schedule(index, std::min(recipe.warmup, recipe.steps / 4), recipe.steps);
     const nn::Clip clip = nn::clip_norm(result.gradient, 1.0, context.pool);
     optimizer.step(theta, result.gradient, context.pool, lr_scale, clip.factor);
     nn::ParamTree scale_gradient(shared_scale_layout);

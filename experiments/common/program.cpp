@@ -7,63 +7,38 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
-#include <type_traits>
-#include <utility>
 
 #include "engine/autodiff/inspect.hpp"
 #include "engine/parallel/precision.hpp"
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/interrupt.hpp"
+#include "experiments/common/recipe_numbers.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "experiments/common/training_loop.hpp"
 
 namespace experiments {
 namespace {
 
-// A number of the recipe: a function from a Recipe& to a reference.
-constexpr auto in = [](auto part, auto number) {
-  return [=](Recipe & recipe) -> auto& { return recipe.*part.*number; };
-};
-
 void add_recipe_options(CommandLine& line, CommonOptions& options) {
   const std::string kRecipeGroup = "Recipe (default: the preset's)";
-  const auto add = [&](const std::string& name, auto number, const std::string& help) {
-    using T = std::remove_reference_t<decltype(number(std::declval<Recipe&>()))>;
+  const auto add = [&]<class T>(const RecipeNumber& number, T* (*in)(Recipe&)) {
     const auto given = std::make_shared<std::optional<T>>();
-    options.changes.push_back([=](Recipe& recipe) { number(recipe) = given->value_or(number(recipe)); });
-    return line.option(name, *given, help).group(kRecipeGroup);
+    options.changes.push_back([=](Recipe& recipe) { *in(recipe) = given->value_or(*in(recipe)); });
+    return line.option("--" + std::string(number.name), *given, std::string(number.help)).group(kRecipeGroup);
   };
-  const auto count = [&](const std::string& name, auto number, const std::string& help) {
-    add(name, number, help).at_least_one();
-  };
-  const auto rate = [&](const std::string& name, auto number, const std::string& help) {
-    add(name, number, help).between(1e-12, 1e3, "a positive number");
-  };
-  constexpr auto pretrain = &Recipe::pretrain;
-  constexpr auto finetune = &Recipe::finetune;
-  constexpr auto vit = &Recipe::vit;
-  count("--pretrain-steps", in(pretrain, &PretrainRecipe::steps), "Steps of pre-training");
-  count("--images-per-domain", in(pretrain, &PretrainRecipe::images_per_domain),
-        "Web images of each task for pre-training");
-  rate("--pretrain-lr", in(pretrain, &PretrainRecipe::lr), "Learning rate of pre-training");
-  count("--finetune-steps", in(finetune, &FinetuneRecipe::steps), "Steps of fine-tuning");
-  count("--batch", in(finetune, &FinetuneRecipe::batch), "Images of a step of fine-tuning");
-  rate("--finetune-lr", in(finetune, &FinetuneRecipe::lr), "Learning rate of fine-tuning, the same in both modes");
-  add("--weight-decay", in(finetune, &FinetuneRecipe::weight_decay), "Weight decay of fine-tuning")
-      .between(0.0, 1e3, "not negative");
+  for (const RecipeNumber& number : recipe_numbers()) {
+    if (number.is_whole()) {
+      add(number, std::get<0>(number.in)).at_least_one();
+    } else {
+      add(number, std::get<1>(number.in))
+          .between(number.least, kLargestRecipeNumber, number.least > 0.0 ? "a positive number" : "not negative");
+    }
+  }
   const auto crop = std::make_shared<bool>(false);
   line.flag("--random-crop", *crop,
             "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
       .group(kRecipeGroup);
   options.changes.push_back([=](Recipe& recipe) { recipe.finetune.random_crop |= *crop; });
-  count("--train-images", in(finetune, &FinetuneRecipe::train_images), "Images of each task for fine-tuning");
-  count("--validation-images", in(finetune, &FinetuneRecipe::validation_images),
-        "Images of each task for choosing alpha");
-  count("--test-images", in(finetune, &FinetuneRecipe::test_images), "Images of each task for the reported accuracies");
-  count("--width", in(vit, &models::VitConfig::width), "Width of the vision transformer");
-  count("--depth", in(vit, &models::VitConfig::depth), "Its number of blocks");
-  count("--heads", in(vit, &models::VitConfig::heads), "Its attention heads");
-  count("--patch", in(vit, &models::VitConfig::patch), "Its patch size in pixels");
   add_shard_size_option(line, options, kRecipeGroup);
 }
 

@@ -24,7 +24,7 @@ struct PretrainRecipe {
   double lr = 1e-3;
   double beta2 = 0.98;
   double weight_decay = 0.05;
-  std::int64_t warmup = 100;
+  std::int64_t warmup = 100;  // steps; at most a quarter of all
   double domain_only = 0.20;  // captions that name no class
   double wrong_class = 0.05;  // of the others, captions that name another class
   double alias = 0.08;        // captions that use the class's second, rarer word

@@ -42,6 +42,12 @@ std::string decimals(double value, int digits) {
   return text;
 }
 
+std::string written(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.10g", value);
+  return text;
+}
+
 std::string percent(double share) { return decimals(100.0 * share, 1); }
 
 }  // namespace experiments

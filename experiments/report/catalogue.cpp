@@ -8,6 +8,7 @@
 #include "experiments/arithmetic/negation.hpp"
 #include "experiments/arithmetic/ntk_localization.hpp"
 #include "experiments/arithmetic/single_task.hpp"
+#include "experiments/arithmetic/sweep.hpp"
 #include "experiments/common/text_table.hpp"
 #include "experiments/report/figures.hpp"
 
@@ -123,6 +124,13 @@ std::vector<Experiment> all_experiments() {
                   .table = ntk_localization_table,
                   .figures = ntk_localization_figures,
                   .impossible = without_two_tasks});
+  list.push_back({.name = "sweep",
+                  .title = "Against one number of the recipe",
+                  .question = "Where do the effects appear, where do they vanish, and how much of them is chance?",
+                  .run = nullptr,
+                  .table = sweep_table,
+                  .figures = sweep_figures,
+                  .in_chain = false});
   return list;
 }
 
@@ -135,7 +143,9 @@ std::span<const Experiment> catalogue() {
 
 std::vector<std::string> experiment_names() {
   std::vector<std::string> names;
-  for (const Experiment& experiment : catalogue()) names.push_back(experiment.name);
+  for (const Experiment& experiment : catalogue()) {
+    if (experiment.in_chain) names.push_back(experiment.name);
+  }
   return names;
 }
 

@@ -1,4 +1,5 @@
-// The experiments that `reproduce` runs and its report shows, one entry each. To add one, write its entry.
+// The experiments that reports show, one entry each; `reproduce` runs those of them that begin with one chain. To add one,
+// write its entry.
 #pragma once
 
 #include <cstddef>
@@ -29,9 +30,10 @@ struct Experiment {
   std::function<std::vector<Figure>(const Json& results)> figures = nullptr;
   // Why it cannot be run on so many tasks with this control, or "none"; empty if it can.
   std::function<std::string(std::size_t tasks, const std::string& control)> impossible = nullptr;
+  bool in_chain = true;  // of `reproduce`; else one of many chains, which only its own program runs
 };
 
-std::span<const Experiment> catalogue();  // in the order in which they run
-std::vector<std::string> experiment_names();
+std::span<const Experiment> catalogue();      // in the order in which they run
+std::vector<std::string> experiment_names();  // of those in the chain
 
 }  // namespace experiments

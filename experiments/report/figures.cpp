@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "experiments/arithmetic/scores.hpp"
+#include "experiments/common/text_table.hpp"
 
 namespace experiments {
 namespace {
@@ -523,6 +524,71 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
         "set ylabel " + quoted(column == "other_over_own" ? "other task / own" : "control / own") + "\n" + plot(parts);
   }
   return {maps, curves, bars};
+}
+
+std::vector<Figure> sweep_figures(const Json& results) {
+  const Json& rows = results.at("summary");
+  const std::string over = results.at("seeds").size() > 1 ? " Bars: standard deviation over seeds." : "";
+  std::string ticks;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ticks += (i > 0 ? ", " : "") + quoted(written(rows[i].at("value").get<double>())) + " " + std::to_string(i);
+  }
+  const auto figure = [&](const std::string& caption) {
+    return Figure{.caption = caption + over,
+                  .script = "set multiplot layout 1,2\nset xlabel " + quoted(results.at("vary").get<std::string>()) +
+                            "\nset xtics (" + ticks + ")\nset xrange [-0.3:" +
+                            number(static_cast<double>(rows.size()) - 0.7) + "]\nset yrange [0:*]\n",
+                  .files = {},
+                  .width = 860,
+                  .height = 400};
+  };
+  // A curve of each mode; what all modes share is drawn in grey.
+  const auto panel = [&](Figure& into, const std::string& key, const std::string& label, double factor,
+                         const std::string& shared = {}) {
+    const auto is_missing = [&](const Json& row) { return row.at("modes").at(kModes[0]).at(key).is_null(); };
+    if (std::ranges::all_of(rows, is_missing)) return;  // as a gap that is none
+    std::vector<std::string> parts;
+    const auto curve = [&](const std::string& file, double shift, const auto& spread_of) {
+      std::string data;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const Json& spread = spread_of(rows[i]);
+        if (spread.is_null()) continue;
+        data += line({number(static_cast<double>(i) + shift), number(spread.at("mean"), factor),
+                      number(spread.at("deviation"), factor)});
+      }
+      into.files.emplace_back(file, data);
+      return "'" + file + "' using 1:2:3 with yerrorlines";
+    };
+    if (!shared.empty()) {
+      parts.push_back(curve(shared, 0.0, [&](const Json& row) -> const Json& { return row.at(shared); }) +
+                      " lt 8 dt 3 ps 0.5 title 'zero-shot'");
+    }
+    for (std::size_t m = 0; m < kModes.size(); ++m) {
+      // Side by side, so that bars do not hide each other.
+      const double shift = 0.04 * (static_cast<double>(m) - 1.0);
+      parts.push_back(curve(key + "_" + kModes[m], shift,
+                            [&](const Json& row) -> const Json& { return row.at("modes").at(kModes[m]).at(key); }) +
+                      " lt " + std::to_string(m + 1) + " title " + quoted(kModes[m]));
+    }
+    into.script += "set ylabel " + quoted(label) + "\n" + plot(parts);
+  };
+  std::vector<Figure> figures{figure("The sum of all task vectors: average test accuracy (left), and the share of the "
+                                     "gap from zero-shot to single-task accuracy that it closes (right).")};
+  figures[0].script += "set key bottom right\n";
+  panel(figures[0], "absolute", "all tasks added (%)", 100, "zero_shot");
+  panel(figures[0], "gap_closed", "gap closed (%)", 100);
+  if (results.at("tasks").size() > 1) {
+    const bool has_control = results.at("control") != "none";
+    Figure second = figure(std::string("Disentanglement error over [0, 1] x [0, 1], as the sum over both tasks") +
+                           (has_control ? " (left); accuracy on a task whose vector is subtracted, where low is "
+                                          "forgotten (right)."
+                                        : "."));
+    second.script += "set key top right\n";
+    panel(second, "xi_zero_to_one", "xi", 1);
+    if (has_control) panel(second, "negation_target", "negated task (%)", 100, "zero_shot");
+    figures.push_back(std::move(second));
+  }
+  return figures;
 }
 
 }  // namespace experiments

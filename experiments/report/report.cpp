@@ -147,13 +147,14 @@ std::string run_table(const Json& manifest) {
 }
 
 std::string time_table(const Json& seconds) {
+  if (seconds.empty()) return "";
   std::string rows;
   double total = 0.0;
   for (const auto& [stage, time] : seconds.items()) {
     rows += row(stage, " class=\"number\"", duration(time.get<double>()));
     total += time.get<double>();
   }
-  return "<table>\n" + rows + row("together", " class=\"number\"", duration(total)) + "</table>\n";
+  return "<h3>Time</h3>\n<table>\n" + rows + row("together", " class=\"number\"", duration(total)) + "</table>\n";
 }
 
 // What to type for this page, and for parts of it.
@@ -180,10 +181,10 @@ std::string commands(const Json& manifest, const std::filesystem::path& folder) 
 Json gathered(const Json& manifest, Json results) {
   if (results.contains("seconds") && results.at("seconds").is_object()) return results;
   const auto program = manifest.at("program").get<std::string>();
-  const std::vector<std::string> names = experiment_names();
-  if (program == "finetune" || std::ranges::find(names, program) == names.end())
+  if (program == "finetune" || std::ranges::find(catalogue(), program, &Experiment::name) == catalogue().end())
     throw std::invalid_argument("they are of `" + program + "`, which has no figures");
-  Json whole{{"seconds", {{program, results.at("seconds")}}}};
+  Json whole{{"seconds", Json::object()}};
+  if (results.contains("seconds")) whole["seconds"][program] = results.at("seconds");  // a sweep's stages have theirs
   results.erase("seconds");
   whole[program] = std::move(results);
   return whole;
@@ -209,7 +210,7 @@ std::string page(const Json& results, const Json& manifest, const std::filesyste
   }
   return html + "<nav>\n" + names + "<a href=\"#run\">This run</a>\n</nav>\n" + sections +
          "<section id=\"run\">\n<h2>This run</h2>\n" + commands(manifest, folder) + "<h3>Manifest</h3>\n" +
-         run_table(manifest) + "<h3>Time</h3>\n" + time_table(results.at("seconds")) + "</section>\n</body>\n</html>\n";
+         run_table(manifest) + time_table(results.at("seconds")) + "</section>\n</body>\n</html>\n";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // figures: what a run found drawn again, and what it says of folders and results that are not as they should be.
 #include "experiments/report/figures.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -48,6 +49,28 @@ void copy_results(const fs::path& folder) {
 
 ProcessResult figures_of(const fs::path& folder, const std::string& environment = {}) {
   return run_process(environment + " {bin}/figures " + folder.string());
+}
+
+// Results of a sweep over two values; of those in `missing` no run has a number.
+Json swept(const std::vector<std::string>& missing = {}) {
+  Json results{{"vary", "width"},       {"values", {8, 16}},   {"seeds", {0, 1}},
+               {"tasks", {"a", "b"}}, {"control", "objects"}, {"summary", Json::array()}};
+  const auto number = [&](const std::string& name, double mean) {
+    const bool is_missing = std::ranges::find(missing, name) != missing.end();
+    return is_missing ? Json(nullptr) : Json{{"mean", mean}, {"deviation", 0.01}};
+  };
+  for (const double value : {8.0, 16.0}) {
+    Json row{{"value", value}};
+    for (const char* key : {"final_loss", "logit_scale", "head_overlap", "chance", "zero_shot"})
+      row[key] = number(key, 0.1);
+    for (const char* quantity : {"single_task", "absolute", "normalised", "gap_closed", "alpha", "xi_at_one",
+                                 "xi_zero_to_one", "xi_search_box", "negation_target", "negation_control"}) {
+      for (const char* mode : {"standard", "posthoc", "linear"}) row["modes"][mode][quantity] = number(quantity, 0.5);
+      row["linear_minus_standard"][quantity] = number(quantity, 0.02);
+    }
+    results["summary"].push_back(row);
+  }
+  return results;
 }
 
 // Every value below `json`, itself included; of an array only the first and the last.
@@ -190,9 +213,30 @@ BOOST_AUTO_TEST_CASE(names_of_points_do_not_hide_each_other) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_sweep_has_its_figures_and_leaves_out_what_no_run_has) {
+  const TemporaryDirectory folder;
+  const auto drawn = [&](const Json& results) {
+    write_json(folder.path() / "results.json", results);
+    write_json(folder.path() / "manifest.json",
+               {{"program", "sweep"}, {"command", "sweep --vary width"}, {"fingerprint", {{"vary", "width"}}}});
+    const ProcessResult result = figures_of(folder.path());
+    BOOST_CHECK_MESSAGE(result.status == 0, result.output);
+    check_says(result, "figures: 2");
+    return text_of(folder.path() / "figures/sweep_1.svg");
+  };
+  const std::string whole = drawn(swept());
+  for (const char* text : {"width", "16", "zero-shot", "all tasks added", "gap closed", "linear"})
+    BOOST_CHECK_MESSAGE(whole.find(text) != std::string::npos, text);
+  const std::string without = drawn(swept({"gap_closed"}));
+  BOOST_CHECK(without.find("all tasks added") != std::string::npos);
+  BOOST_CHECK(without.find("gap closed") == std::string::npos);
+  BOOST_CHECK(text_of(folder.path() / "report.html").find("Linear minus standard") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(damaged_results_are_an_exception_and_nothing_worse) {
   constexpr int kOfEach = 60;
-  const Json results = read_json(finished_run() + "/results.json");
+  Json results = read_json(finished_run() + "/results.json");
+  results["sweep"] = swept();
   const std::vector<Json> instead{nullptr, "text", Json::array(), Json::object(), -1e300};
   engine::Random random({7});
   int refused = 0;

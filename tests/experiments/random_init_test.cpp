@@ -1,12 +1,15 @@
-// Task arithmetic from random weights, and after pre-trainings of several lengths.
+// Task arithmetic from random weights, and against numbers of the recipe.
 #include "experiments/arithmetic/random_init.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "experiments/arithmetic/pretraining_length.hpp"
+#include "experiments/arithmetic/head_overlap.hpp"
 #include "experiments/arithmetic/scores.hpp"
+#include "experiments/arithmetic/sweep.hpp"
+#include "experiments/common/recipe_numbers.hpp"
 #include "nn/checkpoint.hpp"
 #include "tests/experiments/finished_run.hpp"
 
@@ -74,41 +77,124 @@ BOOST_AUTO_TEST_CASE(the_full_length_is_the_pre_training_of_reproduce) {
       out;
   const tests::ProcessResult result = tests::run_process(run);
   BOOST_REQUIRE_MESSAGE(result.status == 0, result.output);
-  check_says(result, "Gap closed");
+  check_says(result, "Linear minus standard");
   const Json results = read_json(out + "/results.json");
+  BOOST_CHECK_EQUAL(results.at("vary"), "pretrain-steps");
   BOOST_CHECK_EQUAL(results.at("tasks").dump(), "[\"digits\",\"signs\"]");
-  BOOST_REQUIRE_EQUAL(results.at("lengths").size(), 3u);
-  const std::vector<std::int64_t> lengths{0, 4, 12};
-  for (std::size_t i = 0; i < 3; ++i) {
-    const Json& row = results.at("lengths")[i];
-    BOOST_CHECK_EQUAL(row.at("steps").get<std::int64_t>(), lengths[i]);
-    BOOST_CHECK_EQUAL(row.at("final_loss").is_null(), i == 0);
-    check_summary(row, out + "/steps_" + std::to_string(lengths[i]));
+  BOOST_CHECK_EQUAL(results.at("values").dump(), "[0.0,4.0,12.0]");
+  BOOST_REQUIRE_EQUAL(results.at("runs").size(), 3u);
+  const auto steps = [&](const std::string& n) { return out + "/pretrain-steps_" + n + "/seed_0"; };
+  for (const Json& of : results.at("runs")) {
+    const auto value = of.at("value").get<std::int64_t>();
+    BOOST_CHECK_EQUAL(of.at("final_loss").is_null(), value == 0);
+    check_summary(of, steps(std::to_string(value)));
+    const Json negation = read_json(steps(std::to_string(value)) + "/task_negation/results.json").at("negation");
+    for (const char* mode : kModes) {
+      BOOST_CHECK_EQUAL(of.at("modes").at(mode).at("negation").at("target").get<double>(),
+                        average(negation.at(mode).at("target")));
+    }
   }
   const auto weights = [](const std::string& run_folder) {
     return nn::checksum(load_pretrained(run_folder + "/pretrain/pretrained.safetensors").theta0);
   };
-  BOOST_CHECK_EQUAL(weights(out + "/steps_12"), weights(tests::finished_run()));
-  BOOST_CHECK_NE(weights(out + "/steps_4"), weights(out + "/steps_12"));
-  const Pretrained begin = load_pretrained(out + "/steps_0/pretrain/pretrained.safetensors");
+  BOOST_CHECK_EQUAL(weights(steps("12")), weights(tests::finished_run()));
+  BOOST_CHECK_NE(weights(steps("4")), weights(steps("12")));
+  const Pretrained begin = load_pretrained(steps("0") + "/pretrain/pretrained.safetensors");
   BOOST_CHECK_EQUAL(nn::checksum(begin.theta0), nn::checksum(nn::initial_params(begin.vit.layout(), 0)));
-  BOOST_CHECK_CLOSE_FRACTION(results.at("lengths")[0].at("logit_scale").get<double>(), 1 / 0.07, 1e-6);
+  BOOST_CHECK_CLOSE_FRACTION(results.at("runs")[0].at("logit_scale").get<double>(), 1 / 0.07, 1e-6);
 
   check_says(tests::run_process(run), "pretrain: already done");
   BOOST_CHECK_EQUAL(read_json(out + "/results.json").dump(), results.dump());
 }
 
-BOOST_AUTO_TEST_CASE(lengths_grow_by_four_and_short_ones_warm_up_quickly) {
-  BOOST_CHECK(default_lengths(3200) == (std::vector<std::int64_t>{0, 50, 200, 800, 3200}));
-  BOOST_CHECK(default_lengths(12) == (std::vector<std::int64_t>{0, 3, 12}));
-  const Recipe recipe = preset("quick");
-  BOOST_CHECK_EQUAL(to_json(with_pretrain_steps(recipe, recipe.pretrain.steps).pretrain).dump(),
-                    to_json(recipe.pretrain).dump());
-  BOOST_CHECK_EQUAL(with_pretrain_steps(recipe, 200).pretrain.warmup, 50);
-  const tests::ProcessResult refused =
-      tests::run_process("{bin}/pretraining_length --preset smoke --lengths=-3 --out /tmp/never");
-  BOOST_CHECK_EQUAL(refused.status, 2);
-  check_says(refused, "--lengths");
+BOOST_AUTO_TEST_CASE(a_sweep_of_fine_tuning_pre_trains_once_for_each_seed) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const tests::ProcessResult result = tests::run_process(
+      "{bin}/sweep --preset smoke --tasks digits,signs --control none --vary finetune-steps --values 6,2 --seeds 0,1 "
+      "--grid-images 12 --out " +
+      out);
+  BOOST_REQUIRE_MESSAGE(result.status == 0, result.output);
+  check_says(result, "mean and deviation over 2 seeds");
+  const Json results = read_json(out + "/results.json");
+  BOOST_REQUIRE_EQUAL(results.at("runs").size(), 4u);
+  BOOST_CHECK(!std::filesystem::exists(out + "/finetune-steps_2/seed_0/pretrain"));
+  BOOST_CHECK_NE(nn::checksum(load_pretrained(out + "/seed_0/pretrained.safetensors").theta0),
+                 nn::checksum(load_pretrained(out + "/seed_1/pretrained.safetensors").theta0));
+  for (const Json& of : results.at("runs")) {
+    check_summary(of, out + "/finetune-steps_" + of.at("value").dump().substr(0, 1) + "/seed_" + of.at("seed").dump());
+    BOOST_CHECK(!of.at("modes").at("linear").contains("negation"));
+  }
+  // Two values: the mean, and half of their distance times √2. Differences are within a seed.
+  const Json& summary = results.at("summary")[0];
+  BOOST_CHECK_EQUAL(summary.at("value"), 2.0);
+  const auto of_seed = [&](std::size_t seed, const char* mode, const char* key) {
+    return results.at("runs")[seed].at("modes").at(mode).at(key).get<double>();  // those of the value 2 come first
+  };
+  for (const char* mode : kModes) {
+    const double a = of_seed(0, mode, "single_task");
+    const double b = of_seed(1, mode, "single_task");
+    const Json& spread = summary.at("modes").at(mode).at("single_task");
+    BOOST_CHECK_CLOSE_FRACTION(spread.at("mean").get<double>(), (a + b) / 2, 1e-12);
+    BOOST_CHECK_CLOSE_FRACTION(spread.at("deviation").get<double>() + 1.0, std::abs(a - b) / std::sqrt(2.0) + 1.0,
+                               1e-12);
+  }
+  const double first = of_seed(0, "linear", "absolute") - of_seed(0, "standard", "absolute");
+  const double second = of_seed(1, "linear", "absolute") - of_seed(1, "standard", "absolute");
+  const Json& ahead = summary.at("linear_minus_standard").at("absolute");
+  BOOST_CHECK_CLOSE_FRACTION(ahead.at("mean").get<double>() + 1.0, (first + second) / 2 + 1.0, 1e-12);
+  BOOST_CHECK_CLOSE_FRACTION(ahead.at("deviation").get<double>() + 1.0, std::abs(first - second) / std::sqrt(2.0) + 1.0,
+                             1e-12);
+  BOOST_CHECK(summary.at("linear_minus_standard").at("negation_target").is_null());
+}
+
+BOOST_AUTO_TEST_CASE(default_lengths_grow_by_four) {
+  BOOST_CHECK(default_lengths(3200) == (std::vector<double>{0, 50, 200, 800, 3200}));
+  BOOST_CHECK(default_lengths(12) == (std::vector<double>{0, 3, 12}));
+}
+
+BOOST_AUTO_TEST_CASE(a_sweep_refuses_what_it_cannot_vary) {
+  const auto refused = [](const std::string& arguments, int status, const char* why) {
+    const tests::ProcessResult result = tests::run_process("{bin}/" + arguments + " --preset smoke --out /tmp/never");
+    BOOST_CHECK_EQUAL(result.status, status);
+    check_says(result, why);
+  };
+  refused("pretraining_length --lengths=-3", 2, "--lengths");
+  refused("sweep --vary colour --values 1", 2, "--vary");
+  refused("sweep --vary width", 2, "--values");
+  refused("sweep --vary width --values 8,0", 1, "--width takes whole numbers from 1; arrived 0");
+  refused("sweep --vary width --values 8.5", 1, "--width takes whole numbers from 1; arrived 8.5");
+  refused("sweep --vary finetune-lr --values=-1", 1, "--finetune-lr takes numbers above 0 up to 1000; arrived -1");
+  refused("sweep --vary finetune-lr --values nan", 1, "arrived nan");
+  refused("sweep --vary width --values 8 --seeds=-1", 2, "--seeds");
+}
+
+BOOST_AUTO_TEST_CASE(every_number_of_a_recipe_is_an_option_and_can_be_set) {
+  for (const RecipeNumber& number : recipe_numbers()) {
+    BOOST_TEST_CONTEXT(number.name) {
+      Recipe recipe = preset("smoke");
+      number.set(recipe, 3.0);
+      const double now = number.is_whole() ? static_cast<double>(*std::get<0>(number.in)(recipe))
+                                           : *std::get<1>(number.in)(recipe);
+      BOOST_CHECK_EQUAL(now, 3.0);
+      check_says(tests::run_process("{bin}/reproduce --help"), ("--" + std::string(number.name) + " ").c_str());
+    }
+  }
+  BOOST_CHECK_THROW(recipe_number("colour"), std::invalid_argument);
+}
+
+BOOST_AUTO_TEST_CASE(overlap_of_heads) {
+  using engine::Tensor;
+  // Contrasts along x; along y; in the plane of x and y, and along z.
+  const Tensor along_x = Tensor::from<float>({1, 0, 0, 0.5F, -1, 0, 0, 0.5F}, {2, 4});
+  const Tensor along_y = Tensor::from<float>({0, 1, 0, 0, 0, -1, 0, 0}, {2, 4});
+  const Tensor diagonal = Tensor::from<float>({1, 1, 0, 0, -1, -1, 0, 0}, {2, 4});
+  const Tensor plane = Tensor::from<float>({1, 0, 0, 0, 0, 1, 0, 0, -1, -1, 0, 0}, {3, 4});
+  BOOST_CHECK_SMALL(head_overlap({along_x, along_y}), 1e-12);
+  BOOST_CHECK_CLOSE_FRACTION(head_overlap({along_x, diagonal}), 0.5, 1e-6);
+  BOOST_CHECK_CLOSE_FRACTION(head_overlap({along_x, along_x}), 1.0, 1e-6);
+  BOOST_CHECK_CLOSE_FRACTION(head_overlap({along_x, plane}), 0.75, 1e-6);  // 1 of the one, 1/2 of the other
+  BOOST_CHECK_EQUAL(head_overlap({plane}), 0.0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,270 @@
+#include "experiments/arithmetic/sweep.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "experiments/arithmetic/head_overlap.hpp"
+#include "experiments/arithmetic/scores.hpp"
+#include "experiments/arithmetic/task_arithmetic.hpp"
+#include "experiments/common/recipe_numbers.hpp"
+#include "experiments/common/text_table.hpp"
+
+namespace experiments {
+namespace {
+
+bool is_untrained(const SweepSettings& settings, double value) {
+  return settings.vary == kPretrainSteps && value == 0.0;
+}
+
+Recipe with(Recipe recipe, const SweepSettings& settings, double value) {
+  if (is_untrained(settings, value)) {
+    recipe.pretrain.steps = 0;
+  } else {
+    recipe_number(settings.vary).set(recipe, value);
+  }
+  return recipe;
+}
+
+// Each once, in ascending order.
+template <class T>
+std::vector<T> in_order(const std::vector<T>& values) {
+  const std::set<T> ordered(values.begin(), values.end());
+  return {ordered.begin(), ordered.end()};
+}
+
+double overlap_of(const Pretrained& pretrained, const std::vector<TaskSource>& sources, const std::string& control) {
+  std::vector<engine::Tensor> heads;
+  for (const TaskSource& source : sources) {
+    if (source.name != control) heads.push_back(pretrained.words.rows(pretrained.words.prompts(source.text)));
+  }
+  return head_overlap(heads);
+}
+
+// A number of a run by the path to it.
+using Path = std::vector<std::string>;
+std::optional<double> number_at(const Json& run, const Path& path) {
+  const Json* at = &run;
+  for (const std::string& key : path) {
+    const auto found = at->find(key);
+    if (found == at->end() || found->is_null()) return std::nullopt;
+    at = &*found;
+  }
+  return at->get<double>();
+}
+
+// Mean and deviation over the runs that have it; null if none does.
+Json spread_of(const std::vector<const Json*>& runs, const std::function<std::optional<double>(const Json&)>& number) {
+  std::vector<double> values;
+  for (const Json* run : runs) {
+    if (const std::optional<double> value = number(*run)) values.push_back(*value);
+  }
+  if (values.empty()) return nullptr;
+  const Spread over_seeds = spread(values);
+  return {{"mean", over_seeds.mean}, {"deviation", over_seeds.deviation}};
+}
+
+struct Quantity {
+  const char* name;  // its key in the summary
+  Path path;         // below modes.<mode>
+};
+
+const std::vector<Quantity>& quantities() {
+  static const std::vector<Quantity> list{{"single_task", {"single_task"}},
+                                          {"absolute", {"absolute"}},
+                                          {"normalised", {"normalised"}},
+                                          {"gap_closed", {"gap_closed"}},
+                                          {"alpha", {"alpha"}},
+                                          {"xi_at_one", {"xi", "at_one"}},
+                                          {"xi_zero_to_one", {"xi", "mean_zero_to_one"}},
+                                          {"xi_search_box", {"xi", "mean_search_box"}},
+                                          {"negation_target", {"negation", "target"}},
+                                          {"negation_control", {"negation", "control"}}};
+  return list;
+}
+
+Json summary_of(const std::vector<const Json*>& runs) {
+  Json summary;
+  for (const char* key : {"final_loss", "logit_scale", "head_overlap", "chance", "zero_shot"})
+    summary[key] = spread_of(runs, [&](const Json& run) { return number_at(run, {key}); });
+  for (const auto& [name, path] : quantities()) {
+    const auto of_mode = [&path = path](const Json& run, const std::string& mode) {
+      Path whole{"modes", mode};
+      whole.insert(whole.end(), path.begin(), path.end());
+      return number_at(run, whole);
+    };
+    for (const char* mode : kModes)
+      summary["modes"][mode][name] = spread_of(runs, [&](const Json& run) { return of_mode(run, mode); });
+    summary["linear_minus_standard"][name] = spread_of(runs, [&](const Json& run) -> std::optional<double> {
+      const std::optional<double> linear = of_mode(run, "linear");
+      const std::optional<double> standard = of_mode(run, "standard");
+      if (!linear || !standard) return std::nullopt;
+      return *linear - *standard;
+    });
+  }
+  return summary;
+}
+
+}  // namespace
+
+std::vector<double> default_lengths(std::int64_t steps) {
+  std::vector<double> lengths;
+  for (const std::int64_t length : {std::int64_t{0}, steps / 64, steps / 16, steps / 4, steps})
+    lengths.push_back(static_cast<double>(length));
+  return in_order(lengths);
+}
+
+Json sweep(const Context& context, const std::vector<TaskSource>& sources, const std::string& control,
+           const SweepSettings& settings, const RunFolder& folder) {
+  const std::vector<double> values = in_order(settings.values);
+  const std::vector<std::uint64_t> seeds = in_order(settings.seeds);
+  if (values.empty() || seeds.empty())
+    throw std::invalid_argument("[sweep] needs one value and one seed at least; arrived " +
+                                std::to_string(values.size()) + " and " + std::to_string(seeds.size()) + ".");
+  bool shares_pretraining = true;
+  for (const double value : values) {
+    const Recipe recipe = with(context.recipe, settings, value);
+    shares_pretraining = shares_pretraining && to_json(recipe.pretrain) == to_json(context.recipe.pretrain) &&
+                         to_json(recipe.vit) == to_json(context.recipe.vit);
+  }
+  Json results{{"vary", settings.vary}, {"values", values},           {"seeds", seeds},
+               {"tasks", Json::array()}, {"control", control},         {"runs", Json::array()},
+               {"summary", Json::array()}};
+  std::vector<TaskSource> tasks;
+  for (const TaskSource& source : sources) {
+    if (source.name == control) continue;
+    tasks.push_back(source);
+    results["tasks"].push_back(source.name);
+  }
+  const Json fingerprint{{"stage", "sweep"},
+                         {"vary", settings.vary},
+                         {"values", values},
+                         {"seeds", seeds},
+                         {"content", contents(sources)},
+                         {"control", control},
+                         {"grid_images", settings.grid_images},
+                         {"vit", to_json(context.recipe.vit)},
+                         {"pretrain", to_json(context.recipe.pretrain)},
+                         {"finetune", to_json(context.recipe.finetune)},
+                         {"arithmetic", arithmetic(context.recipe)}};
+  const Json manifest = folder.begin("sweep", fingerprint, context.seed, context.pool.threads());
+  for (const double value : values) {
+    const RunFolder of_value(folder / (settings.vary + "_" + written(value)));
+    for (const std::uint64_t seed : seeds) {
+      const std::string name = "seed_" + std::to_string(seed);
+      const Context own{with(context.recipe, settings, value), seed, context.pool};
+      const RunFolder here(of_value / name);
+      const RunFolder pretrain_folder(shares_pretraining ? folder / name : here / "pretrain");
+      const std::filesystem::path file = pretrain_folder / "pretrained.safetensors";
+      Json run{{"value", value}, {"seed", seed}, {"final_loss", nullptr}};
+      if (is_untrained(settings, value)) {
+        save_pretrained(file, untrained(own));
+      } else {
+        run["final_loss"] = pretrain(own, sources, pretrain_folder).at("final_loss");
+      }
+      const Pretrained pretrained = load_pretrained(file);
+      run["head_overlap"] = overlap_of(pretrained, sources, control);
+      finetune_all(own, pretrained, tasks, here / "finetune");
+      run.update(task_arithmetic(own, {pretrained, sources, control, here / "finetune"}, settings.grid_images, here));
+      results["runs"].push_back(std::move(run));
+    }
+  }
+  for (const double value : values) {
+    std::vector<const Json*> runs;
+    for (const Json& run : results.at("runs")) {
+      if (run.at("value").get<double>() == value) runs.push_back(&run);
+    }
+    Json summary{{"value", value}};
+    summary.update(summary_of(runs));
+    results["summary"].push_back(std::move(summary));
+  }
+  folder.finish(manifest, results);
+  return results;
+}
+
+std::string sweep_table(const Json& results) {
+  const std::size_t seeds = results.at("seeds").size();
+  const auto vary = results.at("vary").get<std::string>();
+  const auto three = [](double value) { return decimals(value, 3); };
+  const auto one = [](double value) { return decimals(value, 1); };
+
+  // A line of means for each value, and below it one of deviations if there are several seeds.
+  using Cells = std::vector<std::pair<Json, std::function<std::string(double)>>>;
+  const auto table_of = [&](TextTable table, const auto& cells_of) {
+    for (const Json& row : results.at("summary")) {
+      const Cells cells = cells_of(row);
+      for (const char* key : {"mean", "deviation"}) {
+        const bool is_mean = std::string_view(key) == "mean";
+        if (!is_mean && seeds == 1) continue;
+        std::vector<std::string> texts;
+        for (const auto& [number, write] : cells)
+          texts.push_back(number.is_null() ? "-" : write(number.at(key).template get<double>()));
+        table.row(is_mean ? written(row.at("value").get<double>()) : "  deviation", texts);
+      }
+    }
+    return table.text();
+  };
+  const auto of_modes = [](Cells& cells, const Json& row, const char* quantity, const auto& write) {
+    for (const char* mode : kModes) cells.emplace_back(row.at("modes").at(mode).at(quantity), write);
+  };
+  const auto headed = [&](TextTable table, const std::vector<std::string>& above, std::vector<std::string> names,
+                          std::size_t groups) {
+    table.row("", above);
+    for (std::size_t i = 0; i < groups; ++i) names.insert(names.end(), kModes.begin(), kModes.end());
+    table.row(vary, names);
+    return table;
+  };
+
+  std::string text = "Against " + vary + ": test accuracy in percent, means over tasks";
+  if (seeds > 1) text += "; mean and deviation over " + std::to_string(seeds) + " seeds";
+  text += "\n" + table_of(headed(TextTable({4, 7}), {"", "", "", "", "single", "task", "", "all tasks", "added", ""},
+                                 {"zero-shot", "loss", "scale", "overlap"}, 2),
+                          [&](const Json& row) {
+                            Cells cells{{row.at("zero_shot"), percent},
+                                        {row.at("final_loss"), three},
+                                        {row.at("logit_scale"), one},
+                                        {row.at("head_overlap"), three}};
+                            of_modes(cells, row, "single_task", percent);
+                            of_modes(cells, row, "absolute", percent);
+                            return cells;
+                          });
+  text += "\nGap closed, (added - zero-shot) / (single - zero-shot), in percent; disentanglement error xi, mean over "
+          "pairs and over [0,1]^2\n" +
+          table_of(headed(TextTable({0, 3}), {"gap", "closed", "", "xi", "[0,1]^2", ""}, {}, 2), [&](const Json& row) {
+            Cells cells;
+            of_modes(cells, row, "gap_closed", percent);
+            of_modes(cells, row, "xi_zero_to_one", three);
+            return cells;
+          });
+  if (results.at("control") != "none") {
+    text += "\nNegation: test accuracy in percent on the task whose vector is subtracted, and on the control (" +
+            results.at("control").get<std::string>() + ")\n" +
+            table_of(headed(TextTable({0, 3}), {"target", "", "", "control", "", ""}, {}, 2), [&](const Json& row) {
+              Cells cells;
+              of_modes(cells, row, "negation_target", percent);
+              of_modes(cells, row, "negation_control", percent);
+              return cells;
+            });
+  }
+  TextTable paired;
+  paired.row(vary, {"added", "normalised", "gap closed", "single task", "negated", "xi(1,1)", "xi [0,1]^2"});
+  text += "\nLinear minus standard within each run: points of accuracy, and of xi\n" +
+          table_of(paired, [&](const Json& row) {
+            Cells cells;
+            for (const char* quantity : {"absolute", "normalised", "gap_closed", "single_task", "negation_target"})
+              cells.emplace_back(row.at("linear_minus_standard").at(quantity), percent);
+            for (const char* quantity : {"xi_at_one", "xi_zero_to_one"})
+              cells.emplace_back(row.at("linear_minus_standard").at(quantity), three);
+            return cells;
+          });
+  return text + "chance " + percent(results.at("summary").at(0).at("chance").at("mean").get<double>()) +
+         ";  loss: of pre-training, its last hundredth;  scale: the learned factor on the logits;\n"
+         "overlap: share of a task's class contrasts that lies among another's\n";
+}
+
+}  // namespace experiments

@@ -1,0 +1,69 @@
+#include "experiments/common/recipe_numbers.hpp"
+
+#include <array>
+#include <cmath>
+#include <stdexcept>
+
+#include "experiments/common/text_table.hpp"
+
+namespace experiments {
+namespace {
+
+constexpr double kOne = 1.0;
+constexpr double kAboveZero = 1e-12;
+
+constexpr std::array kNumbers{
+    RecipeNumber{"pretrain-steps", "Steps of pre-training", [](Recipe& r) { return &r.pretrain.steps; }, kOne},
+    RecipeNumber{"images-per-domain", "Web images of each task for pre-training",
+                 [](Recipe& r) { return &r.pretrain.images_per_domain; }, kOne},
+    RecipeNumber{"pretrain-lr", "Learning rate of pre-training", [](Recipe& r) { return &r.pretrain.lr; }, kAboveZero},
+    RecipeNumber{"finetune-steps", "Steps of fine-tuning", [](Recipe& r) { return &r.finetune.steps; }, kOne},
+    RecipeNumber{"batch", "Images of a step of fine-tuning", [](Recipe& r) { return &r.finetune.batch; }, kOne},
+    RecipeNumber{"finetune-lr", "Learning rate of fine-tuning, the same in both modes",
+                 [](Recipe& r) { return &r.finetune.lr; }, kAboveZero},
+    RecipeNumber{"weight-decay", "Weight decay of fine-tuning", [](Recipe& r) { return &r.finetune.weight_decay; },
+                 0.0},
+    RecipeNumber{"train-images", "Images of each task for fine-tuning",
+                 [](Recipe& r) { return &r.finetune.train_images; }, kOne},
+    RecipeNumber{"validation-images", "Images of each task for choosing alpha",
+                 [](Recipe& r) { return &r.finetune.validation_images; }, kOne},
+    RecipeNumber{"test-images", "Images of each task for the reported accuracies",
+                 [](Recipe& r) { return &r.finetune.test_images; }, kOne},
+    RecipeNumber{"width", "Width of the vision transformer", [](Recipe& r) { return &r.vit.width; }, kOne},
+    RecipeNumber{"depth", "Its number of blocks", [](Recipe& r) { return &r.vit.depth; }, kOne},
+    RecipeNumber{"heads", "Its attention heads", [](Recipe& r) { return &r.vit.heads; }, kOne},
+    RecipeNumber{"patch", "Its patch size in pixels", [](Recipe& r) { return &r.vit.patch; }, kOne},
+    RecipeNumber{"embedding", "Extent of image features and word vectors; the fewer, the more the tasks' heads overlap",
+                 [](Recipe& r) { return &r.vit.embedding; }, kOne},
+};
+
+}  // namespace
+
+void RecipeNumber::set(Recipe& recipe, double value) const {
+  const double most = is_whole() ? static_cast<double>(std::int64_t{1} << 40) : kLargestRecipeNumber;
+  if (!(value >= least && value <= most) || (is_whole() && std::floor(value) != value)) {
+    throw std::invalid_argument("[recipe] --" + std::string(name) + " takes " +
+                                (is_whole()      ? "whole numbers from 1"
+                                 : least > 0.0 ? "numbers above 0 up to 1000"
+                                               : "numbers from 0 to 1000") +
+                                "; arrived " + written(value) + ".");
+  }
+  if (is_whole()) {
+    *std::get<0>(in)(recipe) = static_cast<std::int64_t>(value);
+  } else {
+    *std::get<1>(in)(recipe) = value;
+  }
+}
+
+std::span<const RecipeNumber> recipe_numbers() { return kNumbers; }
+
+const RecipeNumber& recipe_number(std::string_view name) {
+  std::string known;
+  for (const RecipeNumber& number : kNumbers) {
+    if (number.name == name) return number;
+    known += (known.empty() ? "" : ", ") + std::string(number.name);
+  }
+  throw std::invalid_argument("[recipe] no number '" + std::string(name) + "'; there are " + known + ".");
+}
+
+}  // namespace experiments

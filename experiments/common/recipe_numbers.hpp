@@ -1,0 +1,30 @@
+// The numbers of a recipe that a user may change, by name: each is an option of every program, and what `sweep` varies.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "experiments/common/recipe.hpp"
+
+namespace experiments {
+
+struct RecipeNumber {
+  std::string_view name;  // of its option, without the dashes
+  std::string_view help;
+  std::variant<std::int64_t* (*)(Recipe&), double* (*)(Recipe&)> in;  // where it stands in a recipe
+  double least;                                                       // 1 of every whole number
+
+  bool is_whole() const noexcept { return in.index() == 0; }
+  // Throws std::invalid_argument if it is too small, or a fraction where a whole number is needed.
+  void set(Recipe& recipe, double value) const;
+};
+
+inline constexpr double kLargestRecipeNumber = 1e3;  // of those that are not whole
+
+std::span<const RecipeNumber> recipe_numbers();             // in the order of the help
+const RecipeNumber& recipe_number(std::string_view name);  // throws std::invalid_argument with the known names
+
+}  // namespace experiments

@@ -1,0 +1,16 @@
+// Task arithmetic against one number of the recipe, from several seeds.
+#include "experiments/arithmetic/sweep_program.hpp"
+
+int main(int argc, char** argv) {
+  using namespace experiments;
+  return run_sweep_program(
+      argc, argv,
+      "Runs the whole chain for each value of one number of the recipe and each of several seeds: pre-training, "
+      "fine-tuning in\n"
+      "both modes, addition, negation and disentanglement. Prints tables of means and deviations over seeds, and of how "
+      "far\n"
+      "linear is ahead of standard within each run. Writes results.json, manifest.json and a folder for each run into "
+      "--out;\n"
+      "finished stages are skipped. Ctrl-C stops; the same command goes on.",
+      "sweep", Swept::by_name);
+}
