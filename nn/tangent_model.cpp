@@ -1,6 +1,7 @@
 #include "nn/tangent_model.hpp"
 
 #include "engine/autodiff/transforms.hpp"
+#include "engine/ops/ops.hpp"
 #include "engine/tensor/errors.hpp"
 
 namespace nn {
@@ -22,9 +23,13 @@ Vars as_vars(const ParamTree& tree) {
   return {tensors.begin(), tensors.end()};
 }
 
-Tangents as_tangents(std::string_view where, const ParamTree& tree, const std::shared_ptr<const Layout>& layout) {
+void require_layout(std::string_view where, const ParamTree& tree, const std::shared_ptr<const Layout>& layout) {
   if (tree.shared_layout() != layout)
     throw engine::ShapeError("[" + std::string(where) + "] the direction belongs to another model.");
+}
+
+Tangents as_tangents(std::string_view where, const ParamTree& tree, const std::shared_ptr<const Layout>& layout) {
+  require_layout(where, tree, layout);
   const std::vector<Tensor> tensors = tree.tensors();
   return {tensors.begin(), tensors.end()};
 }
@@ -57,9 +62,20 @@ TangentRecording record(const Model& f, const ParamTree& theta0, const Tensor& i
   return {linearize(of_params(f, input), as_vars(theta0)), theta0.shared_layout()};
 }
 
-Tensor TangentRecording::push(const ParamTree& v) const {
-  const engine::Tangent y_dot = record_.push(as_tangents("push", v, layout_))[0];
+Tensor TangentRecording::output(const engine::Tangent& y_dot) const {
   return y_dot.has_value() ? y_dot->tensor() : Tensor::zeros(primal().shape(), primal().dtype());
+}
+
+Tensor TangentRecording::push(const ParamTree& v) const {
+  return output(record_.push(as_tangents("push", v, layout_))[0]);
+}
+
+Tensor TangentRecording::push_difference(const ParamTree& a, const ParamTree& b) const {
+  require_layout("push", a, layout_);
+  require_layout("push", b, layout_);
+  const std::vector<Tensor> to = a.tensors();
+  const std::vector<Tensor> from = b.tensors();
+  return output(record_.push([&](std::size_t i) { return engine::Tangent(engine::sub(to[i], from[i])); })[0]);
 }
 
 ParamTree TangentRecording::pull(const Tensor& u) const& {

@@ -20,8 +20,10 @@ using Model = std::function<engine::Var(const Params& params, const engine::Var&
 class TangentRecording {  // one batch, recorded at one point
  public:
   const engine::Tensor& primal() const noexcept { return record_.primals()[0].tensor(); }  // f(x; θ0), [B, E]
-  engine::Tensor push(const ParamTree& v) const;                                           // J v, [B, E]
-  ParamTree pull(const engine::Tensor& u) const&;                                          // Jᵀ u, u [B, E]
+  engine::Tensor push(const ParamTree& v) const;  // J v, [B, E]
+  // J (a − b), the difference made parameter by parameter: never a third copy of all weights.
+  engine::Tensor push_difference(const ParamTree& a, const ParamTree& b) const;
+  ParamTree pull(const engine::Tensor& u) const&;  // Jᵀ u, u [B, E]
   ParamTree pull(const engine::Tensor& u) &&;  // the last use: frees as it goes
   // Jᵀ u with its sums over tokens and examples left to the caller: for each parameter, one for each time it is used.
   std::vector<std::vector<engine::OuterSum>> pull_unsummed(const engine::Tensor& u) &&;
@@ -29,6 +31,7 @@ class TangentRecording {  // one batch, recorded at one point
 
  private:
   friend TangentRecording record(const Model& f, const ParamTree& theta0, const engine::Tensor& input);
+  engine::Tensor output(const engine::Tangent& y_dot) const;
   TangentRecording(engine::Linearization record, std::shared_ptr<const Layout> layout)
       : record_(std::move(record)), layout_(std::move(layout)) {}
   engine::Linearization record_;

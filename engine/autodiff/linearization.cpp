@@ -151,15 +151,27 @@ void Linearization::check_not_spent() const {
 Tangents Linearization::push(TangentSpan x_dot) const {
   check_not_spent();
   check_count("push", x_dot.size(), inputs_, "input");
+  for (std::size_t i = 0; i < inputs_; ++i) check_tangent("push", x_dot[i], slots_[i].shape, slots_[i].dtype, i);
+  return push([x_dot](std::size_t input) { return x_dot[input]; });
+}
+
+Tangents Linearization::push(const std::function<Tangent(std::size_t input)>& x_dot) const {
+  check_not_spent();
   Tangents tangents(slots_.size());
-  for (std::size_t i = 0; i < inputs_; ++i) {
-    check_tangent("push", x_dot[i], slots_[i].shape, slots_[i].dtype, i);
-    tangents[i] = x_dot[i];
-  }
+  std::vector<bool> was_asked(inputs_, false);
+  const auto tangent_of = [&](Slot slot) -> Tangent {
+    if (slot == kConstant) return std::nullopt;
+    const std::size_t at = static_cast<std::size_t>(slot);
+    if (at < inputs_ && !was_asked[at]) {
+      was_asked[at] = true;
+      tangents[at] = x_dot(at);
+      check_tangent("push", tangents[at], slots_[at].shape, slots_[at].dtype, at);
+    }
+    return tangents[at];
+  };
   for (const Equation& equation : equations_) {
     Tangents in;
-    for (const Slot slot : equation.inputs)
-      in.push_back(slot == kConstant ? std::nullopt : tangents[static_cast<std::size_t>(slot)]);
+    for (const Slot slot : equation.inputs) in.push_back(tangent_of(slot));
     for (const Slot slot : equation.last_used) tangents[static_cast<std::size_t>(slot)].reset();
     if (!any_present(in)) continue;
     Tangents out = apply_pushforward(equation.op, equation.residuals, in);
@@ -167,8 +179,7 @@ Tangents Linearization::push(TangentSpan x_dot) const {
       tangents[static_cast<std::size_t>(equation.outputs[i])] = std::move(out[i]);
   }
   Tangents y_dot;
-  for (const Slot slot : outputs_)
-    y_dot.push_back(slot == kConstant ? std::nullopt : tangents[static_cast<std::size_t>(slot)]);
+  for (const Slot slot : outputs_) y_dot.push_back(tangent_of(slot));
   return y_dot;
 }
 

@@ -27,6 +27,11 @@ class Linearization {
   // Throws ShapeError or DTypeError if a tangent does not match its input, std::logic_error after the last pull.
   Tangents push(TangentSpan x_dot) const;
 
+  // The same with tangents that are made when the sweep comes to their input, and let go after its last use: a direction as
+  // large as all weights then needs no memory of that size. x_dot(i) is asked for once, and not at all where no op uses
+  // input i.
+  Tangents push(const std::function<Tangent(std::size_t input)>& x_dot) const;
+
   // Jᵀ·u. One cotangent per output of f; one per input comes back.
   Tangents pull(TangentSpan y_bar) const&;
   Tangents pull(TangentSpan y_bar) &&;  // the last use: frees each residual as the sweep passes it

@@ -28,10 +28,9 @@ Tensor random_labels(std::int64_t count) {
   return Tensor::from<std::int64_t>(labels, {count});
 }
 
-std::vector<nn::ParamTree> task_vectors(const models::Vit& vit) {
-  std::vector<nn::ParamTree> taus;
-  for (std::size_t k = 0; k < kDirections; ++k) taus.push_back(0.01 * nn::initial_params(vit.layout(), 100 + k));
-  return taus;
+std::size_t directions_of(Mode mode) {
+  if (mode == Mode::stream) return kDirections;
+  return mode == Mode::linearised_forward ? 1 : 0;
 }
 
 template <class Known>
@@ -93,7 +92,6 @@ Work::Work(const WorkConfig& config)
       tangent_model_(vit_.model(), nn::initial_params(vit_.layout(), 1)),
       theta_(tangent_model_.theta0() + 0.01 * nn::initial_params(vit_.layout(), 2)),
       optimizer_(vit_.layout(), {.lr = 1e-4, .weight_decay = 0.1}),
-      directions_(task_vectors(vit_)),
       images_(normal_tensor({config.batch, 3, config.vit.image_size, config.vit.image_size}, 3)),
       labels_(random_labels(config.batch)),
       head_(scale(l2_normalize(normal_tensor({kClasses, vit_.features()}, 4)), kLogitScale).tensor()) {}
@@ -112,8 +110,7 @@ void Work::step(Mode mode, const Tensor& images, engine::ShardPool& pool) {
 
 void Work::evaluate(Mode mode, engine::ShardPool& pool) const {
   const nn::Params params(theta_);
-  const std::span<const nn::ParamTree> directions =
-      std::span(directions_).first(mode == Mode::linearised_forward ? 1 : kDirections);
+  const std::span<const nn::ParamTree> directions = std::span(directions_).first(directions_of(mode));
   pool.run(engine::shard_count(config_.batch, config_.shard_size), [&](std::int64_t shard) {
     const auto [begin, end] = engine::shard_range(shard, config_.batch, config_.shard_size);
     const Tensor images = images_.slice(0, begin, end);
@@ -126,6 +123,8 @@ void Work::evaluate(Mode mode, engine::ShardPool& pool) const {
 }
 
 Measurement Work::run(Mode mode, engine::ShardPool& pool) {
+  while (directions_.size() < directions_of(mode))
+    directions_.push_back(0.01 * nn::initial_params(vit_.layout(), 100 + directions_.size()));
   const engine::MemoryStats before = engine::memory_stats();
   const std::int64_t flops = engine::matmul_flops();
   engine::reset_peak_memory();

@@ -62,7 +62,7 @@ class Work {
   nn::TangentModel tangent_model_;
   nn::ParamTree theta_;
   nn::AdamW optimizer_;
-  std::vector<nn::ParamTree> directions_;
+  std::vector<nn::ParamTree> directions_;  // made when a mode needs them
   engine::Tensor images_;
   engine::Tensor labels_;
   engine::Tensor head_;

@@ -1,4 +1,5 @@
 // The transforms themselves: nesting, escape, counting, memory.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
@@ -51,6 +52,23 @@ BOOST_AUTO_TEST_CASE(an_input_that_is_not_used_has_no_tangent) {
   BOOST_CHECK_EQUAL(x_bar[0]->tensor().item(), 3.0);
   BOOST_CHECK(!x_bar[1].has_value());
   BOOST_CHECK(!x_bar[2].has_value());
+}
+
+BOOST_AUTO_TEST_CASE(tangents_can_be_made_when_the_push_comes_to_them) {
+  // x0 is used twice, x1 once, x2 never, and x3 is an output as it is.
+  const Function f = [](VarSpan x) { return Vars{mul(exp(x[0]), add(x[0], x[1])), x[3]}; };
+  const Linearization record = linearize(f, Vars{scalar(0.5), scalar(2.0), scalar(3.0), scalar(4.0)});
+  const Tangents x_dot{scalar(1.5), std::nullopt, scalar(1.0), scalar(7.0)};
+  std::vector<std::size_t> asked;
+  const Tangents lazy = record.push([&](std::size_t input) {
+    asked.push_back(input);
+    return x_dot[input];
+  });
+  std::ranges::sort(asked);
+  BOOST_CHECK(asked == (std::vector<std::size_t>{0, 1, 3}));
+  const Tangents at_once = record.push(x_dot);
+  for (std::size_t i = 0; i < 2; ++i) BOOST_CHECK_EQUAL(lazy[i]->tensor().item(), at_once[i]->tensor().item());
+  BOOST_CHECK_THROW(record.push([](std::size_t) { return Tangent(Tensor::zeros({2}, DType::f64)); }), ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(a_constant_output_has_no_tangent) {

@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 #include "engine/ops/ops.hpp"
 #include "engine/parallel/memory.hpp"
@@ -108,6 +110,22 @@ BOOST_AUTO_TEST_CASE(the_linearised_model_is_affine) {
   const Tensor sum = recording.push(a + 0.3 * b);
   tests::check_close(sum, add(recording.push(a), scale(recording.push(b), 0.3)).tensor(), 1e-13, "J(a + 0.3 b)");
   tests::check_close(recording.push(0.0 * a), Tensor::zeros(sum.shape(), DType::f64), 0.0, "J 0");
+}
+
+BOOST_AUTO_TEST_CASE(the_push_of_a_difference_makes_no_copy_of_all_weights) {
+  const Setup setup(DType::f32);
+  const nn::TangentRecording recording = setup.model.record(setup.images.slice(0, 0, 1));
+  const auto peak_of = [](const std::function<Tensor()>& push) {
+    const std::int64_t before = engine::memory_stats().live_bytes;
+    engine::reset_peak_memory();
+    const Tensor pushed = push();
+    return std::pair(pushed, engine::memory_stats().peak_bytes - before);
+  };
+  const auto [whole, with_copy] = peak_of([&] { return recording.push(setup.theta - setup.model.theta0()); });
+  const auto [by_parts, without] = peak_of([&] { return recording.push_difference(setup.theta, setup.model.theta0()); });
+  tests::check_same_bits(by_parts, whole, "J (theta - theta0)");
+  const std::int64_t weights = 4 * setup.vit.layout()->numel();
+  BOOST_CHECK_LT(without + weights / 2, with_copy);
 }
 
 BOOST_AUTO_TEST_CASE(a_standard_step_costs_three_units_and_a_tangent_step_five) {
