@@ -41,11 +41,16 @@ std::vector<std::filesystem::directory_entry> sorted_entries(const std::filesyst
   return sorted;
 }
 
+bool is_folder(const std::filesystem::directory_entry& entry, std::error_code& error) {
+  const bool result = entry.is_directory(error);
+  if (error == std::errc::no_such_file_or_directory) error.clear();  // a file that will be missed when it is read
+  return result;
+}
+
 bool is_folder(const std::filesystem::directory_entry& entry) {
   std::error_code error;
-  const bool result = entry.is_directory(error);
-  const bool dangling = error == std::errc::no_such_file_or_directory;  // a file that will be missed when it is read
-  if (error && !dangling) fail(entry.path(), "cannot be followed: " + error.message() + "; remove it.");
+  const bool result = is_folder(entry, error);
+  if (error) fail(entry.path(), "cannot be followed: " + error.message() + "; remove it.");
   return result;
 }
 
@@ -62,10 +67,13 @@ void collect_folders(const std::filesystem::path& folder, std::set<std::filesyst
 
 }  // namespace
 
-std::vector<std::string> folder_names(const std::filesystem::path& folder) {
+std::vector<std::string> folder_names(const std::filesystem::path& folder, std::vector<std::string>* unfollowed) {
   std::vector<std::string> names;
   for (const auto& entry : sorted_entries(folder)) {
-    if (is_folder(entry)) names.push_back(entry.path().filename().string());
+    std::error_code error;
+    const bool is = unfollowed != nullptr ? is_folder(entry, error) : is_folder(entry);
+    if (error) unfollowed->push_back(entry.path().filename().string());
+    if (is) names.push_back(entry.path().filename().string());
   }
   return names;
 }

@@ -12,8 +12,10 @@ namespace datasets {
 
 // All three throw std::runtime_error naming the folder or file. Hidden entries (".name") are passed over.
 
-// Names of the sub-folders, sorted by code point.
-std::vector<std::string> folder_names(const std::filesystem::path& folder);
+// Names of the sub-folders, sorted by code point. Those of links that lead nowhere sensible (to themselves) go to `unfollowed`,
+// if it is given, instead of being an error.
+std::vector<std::string> folder_names(const std::filesystem::path& folder,
+                                      std::vector<std::string>* unfollowed = nullptr);
 
 // Pictures in the folder and all below it, in torchvision's order: by the path of their folder, then by name. What
 // counts is the ending: jpg jpeg png ppm bmp pgm tif tiff webp, in any case.

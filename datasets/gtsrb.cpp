@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,8 +31,26 @@ std::vector<std::string_view> cells_of(std::string_view line) {
   }
 }
 
+// The number that is all of `text`.
+std::optional<std::int64_t> number_in(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+// A class is the number its folder of training pictures is called by ("00014"); its label, the place of that folder.
 std::vector<LabelledFile> read_table(const std::filesystem::path& table, const std::filesystem::path& pictures,
-                                     const std::size_t classes) {
+                                     const std::filesystem::path& training,
+                                     const std::vector<std::string>& class_folders) {
+  std::map<std::int64_t, std::int64_t> label_of;
+  for (const std::string& name : class_folders) {
+    const std::optional<std::int64_t> number = number_in(name);
+    if (!number || !label_of.emplace(*number, std::ssize(label_of)).second) {
+      throw gtsrb_error(training / name,
+                        "is no folder of a class: its name must be a number of its own; remove or rename it.");
+    }
+  }
   const std::vector<std::string> lines = read_lines(table);
   const std::vector<std::string_view> head = lines.empty() ? std::vector<std::string_view>() : cells_of(lines[0]);
   const auto file_column = static_cast<std::size_t>(std::ranges::find(head, "Filename") - head.begin());
@@ -47,13 +67,14 @@ std::vector<LabelledFile> read_table(const std::filesystem::path& table, const s
       throw gtsrb_error(table, where + " has " + std::to_string(cells.size()) + " values instead of " +
                                    std::to_string(head.size()) + "; it is damaged.");
     }
-    const std::string_view number = cells[class_column];
-    std::size_t label = 0;
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), label);
-    if (error != std::errc() || end != number.data() + number.size() || label >= classes) {
-      throw gtsrb_error(table, where + " has a ClassId that is no number below " + std::to_string(classes) + ".");
+    const std::optional<std::int64_t> number = number_in(cells[class_column]);
+    if (!number) throw gtsrb_error(table, where + " has a ClassId that is no number; it is damaged.");
+    const auto label = label_of.find(*number);
+    if (label == label_of.end()) {
+      throw gtsrb_error(table, where + " has ClassId " + std::to_string(*number) + ", but " + training.string() +
+                                   " holds no folder of that number; fetch it, or remove the line.");
     }
-    files.push_back({path_inside(pictures, cells[file_column], table, i + 1), static_cast<std::int64_t>(label)});
+    files.push_back({path_inside(pictures, cells[file_column], table, i + 1), label->second});
   }
   if (files.empty()) throw gtsrb_error(table, "names no picture; fetch it again.");
   return files;
@@ -83,12 +104,13 @@ std::shared_ptr<const Dataset> load_gtsrb(const std::filesystem::path& folder, c
     return std::make_shared<const FileDataset>(std::move(train.files), class_names_or(folder, std::move(train.names)),
                                                image_size);
   }
-  std::vector<std::string> names = class_names_or(folder, folder_names(training));
+  const std::vector<std::string> class_folders = folder_names(training);
+  std::vector<std::string> names = class_names_or(folder, class_folders);
   const std::filesystem::path pictures = required(folder, {"Final_Test/Images", "GTSRB/Final_Test/Images"});
   const std::filesystem::path table =
       required(folder, {"GT-final_test.csv", "Final_Test/GT-final_test.csv", "GTSRB/Final_Test/GT-final_test.csv",
                         "Final_Test/Images/GT-final_test.csv", "GTSRB/Final_Test/Images/GT-final_test.csv"});
-  std::vector<LabelledFile> files = read_table(table, pictures, names.size());
+  std::vector<LabelledFile> files = read_table(table, pictures, training, class_folders);
   return std::make_shared<const FileDataset>(std::move(files), std::move(names), image_size);
 }
 

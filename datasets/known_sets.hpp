@@ -23,6 +23,7 @@ struct KnownSet {
   // Of the training images at 32 x 32, as `datasets show` measures them, where we have them all: if yours differ, the
   // files are others.
   std::optional<Normalisation> statistics = std::nullopt;
+  std::vector<std::string> parts = {};  // files that sets of this layout may lack, and this one does not
 };
 
 std::span<const KnownSet> known_sets();

@@ -19,7 +19,8 @@ namespace datasets {
 
 struct Format {
   std::string_view name;
-  std::string_view layout;  // what it looks for, for people
+  std::string_view layout;                   // what it looks for, for people
+  std::vector<std::filesystem::path> signs;  // one of them in a folder tells that this layout is meant
   bool (*matches)(const std::filesystem::path& folder);
   std::shared_ptr<const Dataset> (*load)(const std::filesystem::path& folder, Split split, std::int64_t image_size);
 };
@@ -38,6 +39,11 @@ std::optional<RealSet> find_real_set(const std::string& name, const std::filesys
 
 // All sets below `data`, by name. Throws std::runtime_error if `data` cannot be listed.
 std::vector<RealSet> find_real_sets(const std::filesystem::path& data);
+
+bool is_real_set(const std::filesystem::path& folder);  // as it is: no folder of sets
+
+// What keeps a folder from being a set, for people: "looks like stl10, which needs ...".
+std::string why_no_set(const std::filesystem::path& folder);
 
 // The training or test files as they are; class names from classes.txt, else as prompts have them. Throws
 // std::runtime_error naming the file if one is missing or damaged; pictures in files of their own are only decoded when

@@ -3,7 +3,6 @@
 //   datasets show NAME ... --data DIR   a contact sheet of each, and what is in it
 //   datasets check NAME ... --data DIR  reads every image and names each one that cannot be read
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -12,10 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include "datasets/class_names.hpp"
 #include "datasets/file_tree.hpp"
 #include "datasets/registry.hpp"
 #include "datasets/world/tasks.hpp"
 #include "datasets/world/world_dataset.hpp"
+#include "engine/tensor/utf8.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
 #include "experiments/common/progress.hpp"
@@ -67,27 +68,33 @@ void list_found(const datasets::RealSet& set) {
   }
 }
 
-// What a folder that is no set lacks, as far as its parts tell.
-std::string what_is_missing(const std::filesystem::path& folder) {
-  const bool train = std::filesystem::is_directory(folder / "train");
-  const bool test = std::ranges::any_of(std::array{"test", "val_in_folder", "val"},
-                                        [&](const char* part) { return std::filesystem::is_directory(folder / part); });
-  if (train) return "train/ without test/";
-  return test ? "test/ without train/" : "in no layout that is looked for";
-}
-
-// "photos (train/ without test/), notes (in no layout that is looked for)": the folders in which no set was found.
+// "photos (looks like ...), notes (in no layout that is looked for)": the folders in which no set was found.
 std::string passed_over(const std::filesystem::path& data, const std::vector<datasets::RealSet>& found) {
   std::string folders;
-  for (const std::string& name : datasets::folder_names(data)) {
+  const auto add = [&](const std::string& name, const std::string& why) {
+    folders += "\n  " + engine::shown(name) + ": " + why;
+  };
+  std::vector<std::string> unfollowed;
+  for (const std::string& name : datasets::folder_names(data, &unfollowed)) {
     const auto is_here = [&](const std::filesystem::path& folder) { return *folder.begin() == name; };
     const bool holds_set = std::ranges::any_of(found, [&](const datasets::RealSet& set) {
       return is_here(set.folder.lexically_relative(data)) ||
              (set.known != nullptr && std::ranges::any_of(set.known->folders, is_here));
     });
-    if (!holds_set) folders += (folders.empty() ? "" : ", ") + name + " (" + what_is_missing(data / name) + ")";
+    if (holds_set) continue;
+    add(name, datasets::is_plain_text(name) ? datasets::why_no_set(data / name)
+                                            : "its name is not UTF-8 or holds a control character");
   }
+  for (const std::string& name : unfollowed) add(name, "a link that cannot be followed");
   return folders;
+}
+
+// Where --data is a set, and not the folder that it lies in.
+std::string hint_of_parent(const std::filesystem::path& data) {
+  return datasets::is_real_set(data) ? data.string() +
+                                           " is itself a set: give the folder that it lies in, or move its "
+                                           "files into a folder of their own below it."
+                                     : std::string();
 }
 
 void list(const Options& options) {
@@ -104,7 +111,8 @@ void list(const Options& options) {
   for (const datasets::RealSet& set : found) list_found(set);
   if (!options.data.empty()) {
     if (const std::string folders = passed_over(options.data, found); !folders.empty())
-      std::printf("\nPassed over in %s: %s\n", options.data.c_str(), folders.c_str());
+      std::printf("\nPassed over in %s:%s\n", options.data.c_str(), folders.c_str());
+    if (const std::string hint = hint_of_parent(options.data); !hint.empty()) std::printf("\n%s\n", hint.c_str());
   }
 
   std::printf("\nKnown, but not found%s; looked for below --data as:\n",
@@ -126,6 +134,11 @@ void print_statistics(const std::string& part, const datasets::Normalisation& st
               mean[2], deviation[0], deviation[1], deviation[2]);
 }
 
+std::string text_of(const Extent& extent) {  // "25 to 185 pixels"
+  return extent.least == extent.most ? std::to_string(extent.most)
+                                     : std::to_string(extent.least) + " to " + std::to_string(extent.most);
+}
+
 void show(const TaskSource& source, const Options& options, engine::ShardPool& pool) {
   const Parts parts = parts_of(source, options);
   const std::string name = source.name + (source.real ? "" : "_" + options.distribution);
@@ -133,8 +146,8 @@ void show(const TaskSource& source, const Options& options, engine::ShardPool& p
   write_contact_sheet(*parts[0].second, options.samples, sheet);
 
   std::vector<Survey> surveys;
-  for (const auto& [part, set] : parts) surveys.push_back(survey(*set, pool, name + " " + part));
-  std::printf("%s: %zu classes, images of %lld x %lld\n", name.c_str(), parts[0].second->class_names().size(),
+  for (const auto& [part, set] : parts) surveys.push_back(survey(*set, pool, name + " " + part, Sizes::told));
+  std::printf("%s: %zu classes, images at %lld x %lld\n", name.c_str(), parts[0].second->class_names().size(),
               printable(options.image_size), printable(options.image_size));
   std::printf("%-40s", "class");
   for (const auto& [part, set] : parts) std::printf(" %10s", part.c_str());
@@ -146,26 +159,27 @@ void show(const TaskSource& source, const Options& options, engine::ShardPool& p
   for (const auto& [part, set] : parts) std::printf(" %10lld", printable(set->size()));
   std::printf("\n");
   for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto& [width, height] = surveys[i].sizes;
+    if (width.most > 0) {
+      std::printf("%s: pictures %s wide and %s high\n", parts[i].first.c_str(), text_of(width).c_str(),
+                  text_of(height).c_str());
+    }
     print_statistics(parts[i].first, surveys[i].statistics);
     if (!surveys[i].errors.empty())
       std::printf("%s: %zu images cannot be read; `datasets check %s` names them\n", parts[i].first.c_str(),
                   surveys[i].errors.size(), source.name.c_str());
   }
   if (source.real && source.real->known != nullptr && source.real->known->statistics)
-    print_statistics("train, as known (at 32 x 32)", *source.real->known->statistics);
+    print_statistics("train, as published, at 32 x 32", *source.real->known->statistics);
   std::printf("%s\n", sheet.c_str());
 }
 
-// A class without images would be trained as one that never occurs.
-std::vector<std::string> empty_classes(const datasets::RealSet& set, const datasets::Dataset& train,
-                                       const Survey& survey) {
-  std::vector<std::string> errors;
-  for (std::size_t i = 0; i < train.class_names().size(); ++i) {
-    if (survey.images_of_class[i] == 0)
-      errors.push_back("[data] " + set.folder.string() + ": no image to train on of class '" + train.class_names()[i] +
-                       "'; remove the class, or add images.");
+std::vector<std::string> classes_without_images(const datasets::Dataset& part, const Survey& survey) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < part.class_names().size(); ++i) {
+    if (survey.images_of_class[i] == 0) names.push_back(part.class_names()[i]);
   }
-  return errors;
+  return names;
 }
 
 // Reads all files of the set and returns how many errors it printed.
@@ -181,12 +195,29 @@ std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
       images += part->size();
       const Survey found = survey(*part, pool, set.name + " " + name);
       std::vector<std::string> problems = found.errors;
-      if (split == datasets::Split::train && problems.empty()) problems = empty_classes(set, *part, found);
+      for (const std::string& empty :
+           problems.empty() ? classes_without_images(*part, found) : std::vector<std::string>()) {
+        const std::string where = "[data] " + set.folder.string() + ": ";
+        if (split == datasets::Split::train) {  // it would be trained as one that never occurs
+          problems.push_back(where + "no picture (jpg, png, bmp, ppm, pgm) to train on of class '" + empty +
+                             "'; remove the class, or add pictures.");
+        } else {
+          std::printf("note: %sno picture of class '%s' to test on.\n", where.c_str(), empty.c_str());
+        }
+      }
       for (const std::string& problem : problems) std::printf("%s\n", problem.c_str());
       errors += static_cast<std::int64_t>(problems.size());
     } catch (const Interrupted&) {
       throw;
     } catch (const std::runtime_error& error) {  // the part as a whole
+      std::printf("%s\n", error.what());
+      ++errors;
+    }
+  }
+  if (errors == 0) {  // what stands in the way of using it
+    try {
+      check_usable(set);
+    } catch (const std::exception& error) {
       std::printf("%s\n", error.what());
       ++errors;
     }
@@ -198,7 +229,8 @@ std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
 
 void check_all(const Options& options, engine::ShardPool& pool) {
   std::vector<datasets::RealSet> sets;
-  for (const std::string& name : options.names) {
+  for (std::string name : options.names) {
+    while (name.ends_with('/')) name.pop_back();  // as a shell completes it
     std::optional<datasets::RealSet> set = datasets::find_real_set(name, options.data);
     if (!set) {
       find_source(name, options.data);  // throws if there is no such task at all
@@ -209,7 +241,8 @@ void check_all(const Options& options, engine::ShardPool& pool) {
   if (options.names.empty()) sets = datasets::find_real_sets(options.data);
   if (sets.empty())
     throw std::invalid_argument("[check] no set in " + options.data.string() +
-                                "; `datasets list` tells the layouts that are looked for.");
+                                "; `datasets list` tells the layouts that are looked for. " +
+                                hint_of_parent(options.data));
   std::int64_t errors = 0;
   for (const datasets::RealSet& set : sets) errors += check(set, pool);
   if (errors > 0)

@@ -10,7 +10,7 @@
 #include "engine/tensor/errors.hpp"
 #include "engine/tensor/finite.hpp"
 #include "engine/tensor/hash.hpp"
-#include "models/text/utf8.hpp"
+#include "engine/tensor/utf8.hpp"
 #include "nn/safetensors.hpp"
 
 namespace models {
@@ -86,7 +86,7 @@ Tensor prompt_ensemble(const TextEncoder& encoder, const Tokenizer& tokenizer, c
         reshape(engine::mean(unit.tensor().slice(0, begin, end), {0}), {1, unit.shape()[1]})));  // [1, E]
     if (engine::first_non_finite(rows.back().tensor())) {
       throw std::runtime_error("[prompt_ensemble] the prompts of class " + std::to_string(rows.size() - 1) + ", " +
-                               shown(own.front()) +
+                               engine::shown(own.front()) +
                                ", have no direction: a feature is zero, NaN or Inf; the weights are damaged.");
     }
     begin = end;

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "engine/tensor/hash.hpp"
+#include "engine/tensor/utf8.hpp"
 #include "models/text/repair.hpp"
 #include "models/text/unicode.hpp"
-#include "models/text/utf8.hpp"
 
 namespace models {
 namespace {
@@ -92,8 +92,8 @@ std::vector<std::int32_t> join_pairs(const Vocabulary& vocabulary, const std::st
 Tokenizer::Tokenizer(Vocabulary vocabulary, TokenizerOptions options)
     : vocabulary_(std::move(vocabulary)),
       options_(std::move(options)),
-      start_text_(from_utf8(options_.start_text)),
-      end_text_(from_utf8(options_.end_text)) {
+      start_text_(engine::from_utf8(options_.start_text)),
+      end_text_(engine::from_utf8(options_.end_text)) {
   if (options_.context < 2) {
     throw std::invalid_argument("[tokenizer] the context needs two tokens, for start and end; arrived " +
                                 std::to_string(options_.context) + ".");
@@ -101,18 +101,18 @@ Tokenizer::Tokenizer(Vocabulary vocabulary, TokenizerOptions options)
 }
 
 std::vector<std::int64_t> Tokenizer::encode(const std::string_view text) const {
-  if (const std::size_t at = invalid_utf8(text); at != std::string_view::npos) {
-    throw std::invalid_argument("[tokenizer] the text is not UTF-8 at byte " + std::to_string(at) + ": " + shown(text) +
-                                "; write it in UTF-8.");
+  if (const std::size_t at = engine::invalid_utf8(text); at != std::string_view::npos) {
+    throw std::invalid_argument("[tokenizer] the text is not UTF-8 at byte " + std::to_string(at) + ": " +
+                                engine::shown(text) + "; write it in UTF-8.");
   }
-  const std::u32string cleaned = clean(from_utf8(text));
+  const std::u32string cleaned = clean(engine::from_utf8(text));
   std::vector<std::int64_t> ids;
   for (std::u32string_view rest = cleaned; !rest.empty();) {
     const Piece piece = next_piece(rest);
     if (piece.special >= 0) {
       ids.push_back(piece.special);
     } else if (piece.length > 0) {
-      const std::vector<std::int32_t> symbols = join_pairs(vocabulary_, to_utf8(rest.substr(0, piece.length)));
+      const std::vector<std::int32_t> symbols = join_pairs(vocabulary_, engine::to_utf8(rest.substr(0, piece.length)));
       ids.insert(ids.end(), symbols.begin(), symbols.end());
     }
     rest.remove_prefix(std::max<std::size_t>(piece.length, 1));
@@ -137,8 +137,8 @@ engine::Tensor Tokenizer::tokenize(const std::span<const std::string> texts) con
     if (ids.size() + 2 > context) {
       if (options_.too_long == TooLong::refuse) {
         throw std::invalid_argument("[tokenizer] a text takes " + std::to_string(ids.size() + 2) +
-                                    " tokens; the context has " + std::to_string(context) + ": " + shown(texts[i]) +
-                                    "; shorten it.");
+                                    " tokens; the context has " + std::to_string(context) + ": " +
+                                    engine::shown(texts[i]) + "; shorten it.");
       }
       ids.resize(context - 2);
     }

@@ -11,7 +11,7 @@
 
 #include "engine/tensor/byte_source.hpp"
 #include "engine/tensor/hash.hpp"
-#include "models/text/utf8.hpp"
+#include "engine/tensor/utf8.hpp"
 
 namespace models {
 namespace {
@@ -56,7 +56,7 @@ std::vector<WrittenByte> written_bytes() {
     for (int byte = 0; byte < kBytes; ++byte) {
       if (prints(byte) != printing) continue;
       std::string symbol;
-      append_utf8(symbol, printing ? static_cast<char32_t>(byte) : next++);
+      engine::append_utf8(symbol, printing ? static_cast<char32_t>(byte) : next++);
       all.push_back({static_cast<unsigned char>(byte), std::move(symbol)});
     }
   }
@@ -82,20 +82,21 @@ std::vector<MergeLine> read_merges(const Path& file, const std::int64_t most) {
     std::string_view line = std::string_view(text).substr(begin, end - begin);
     begin = end + 1;
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (invalid_utf8(line) != std::string_view::npos) {
-      throw line_error(file, number, "is not UTF-8: " + shown(line) + "; fetch the file again.");
+    if (engine::invalid_utf8(line) != std::string_view::npos) {
+      throw line_error(file, number, "is not UTF-8: " + engine::shown(line) + "; fetch the file again.");
     }
     if (number == 1) {
       if (line.find("#version") != std::string_view::npos) continue;
       throw line_error(
           file, number,
-          "must hold '#version' and be no merge; arrived " + shown(line) + "; it is not a file of merges.");
+          "must hold '#version' and be no merge; arrived " + engine::shown(line) + "; it is not a file of merges.");
     }
     const std::size_t space = line.find(' ');
     const bool two = space != std::string_view::npos && space > 0 && space + 1 < line.size() &&
                      line.find(' ', space + 1) == std::string_view::npos;
     if (!two)
-      throw line_error(file, number, "must hold two symbols with a space between; arrived " + shown(line) + ".");
+      throw line_error(file, number,
+                       "must hold two symbols with a space between; arrived " + engine::shown(line) + ".");
     merges.push_back({number, std::string(line.substr(0, space)), std::string(line.substr(space + 1))});
   }
   if (static_cast<std::int64_t>(merges.size()) < most) {
@@ -136,15 +137,15 @@ class SymbolEvents final : public nlohmann::json_sax<Json> {
   bool number_unsigned(const number_unsigned_t id) override {
     if (!open_) wrong_form();
     if (id >= static_cast<number_unsigned_t>(size_)) {
-      throw vocabulary_error(file_, "gives " + shown(symbol_) + " the id " + std::to_string(id) +
+      throw vocabulary_error(file_, "gives " + engine::shown(symbol_) + " the id " + std::to_string(id) +
                                         "; the model has ids below " + std::to_string(size_) +
                                         "; it belongs to another model.");
     }
     if (!ids_.emplace(symbol_, static_cast<std::int32_t>(id)).second) {
-      throw vocabulary_error(file_, "holds the symbol " + shown(symbol_) + " twice; fetch it again.");
+      throw vocabulary_error(file_, "holds the symbol " + engine::shown(symbol_) + " twice; fetch it again.");
     }
     if (!used_.insert(static_cast<std::int32_t>(id)).second) {
-      throw vocabulary_error(file_, "gives " + shown(symbol_) + " the id " + std::to_string(id) +
+      throw vocabulary_error(file_, "gives " + engine::shown(symbol_) + " the id " + std::to_string(id) +
                                         ", which another symbol has; fetch it again.");
     }
     return true;
@@ -157,7 +158,8 @@ class SymbolEvents final : public nlohmann::json_sax<Json> {
  private:
   [[noreturn]] void wrong_form() const {
     throw vocabulary_error(file_, "must be one JSON object of symbols and their ids, {\"a\": 64, ...}" +
-                                      (symbol_.empty() ? std::string() : "; " + shown(symbol_) + " has no id") + ".");
+                                      (symbol_.empty() ? std::string() : "; " + engine::shown(symbol_) + " has no id") +
+                                      ".");
   }
 
   const Path& file_;
@@ -231,8 +233,8 @@ Vocabulary::Vocabulary(const Path& where, const std::int64_t size) : size_(size)
   const auto id_of = [&](const std::string& symbol) {
     const auto found = ids.find(symbol);
     if (found == ids.end()) {
-      throw vocabulary_error(files.symbols,
-                             "lacks the symbol " + shown(symbol) + "; it belongs to another model or is damaged.");
+      throw vocabulary_error(
+          files.symbols, "lacks the symbol " + engine::shown(symbol) + "; it belongs to another model or is damaged.");
     }
     hash.add(static_cast<std::uint64_t>(found->second));
     return found->second;
@@ -259,12 +261,12 @@ Vocabulary::Vocabulary(const Path& where, const std::int64_t size) : size_(size)
     for (const std::string& part : {merge.left, merge.right}) {
       if (!made.contains(part)) {
         throw line_error(files.merges, merge.line,
-                         "joins " + shown(part) + ", which is no byte and which no line before it makes.");
+                         "joins " + engine::shown(part) + ", which is no byte and which no line before it makes.");
       }
     }
     const std::string whole = merge.left + merge.right;
     if (!made.insert(whole).second || whole == kStart || whole == kEnd) {
-      throw line_error(files.merges, merge.line, "makes " + shown(whole) + ", which is there already.");
+      throw line_error(files.merges, merge.line, "makes " + engine::shown(whole) + ", which is there already.");
     }
     const std::int32_t rank = static_cast<std::int32_t>(merges_.size());
     const std::int32_t left = id_of(merge.left);

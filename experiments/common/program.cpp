@@ -118,11 +118,14 @@ int run_program(CommandLine& line, int argc, char** argv, const std::function<vo
   constexpr int kFailed = 1;
   constexpr int kInterrupted = 130;
   if (const std::optional<int> status = line.parse(argc, argv)) return *status;
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // whole lines, also where standard error goes to the same file
   std::signal(SIGXFSZ, SIG_IGN);  // a file that outgrows its limit is an error of the write, with a message
   const std::string name = std::filesystem::path(argv[0]).filename().string();
   try {
     catch_interrupts();
     body();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw std::runtime_error("[output] what was to be printed could not be written; is the disk full?");
     return 0;
   } catch (const Interrupted& stop) {
     std::fprintf(stderr, "%s: %s\n", name.c_str(), stop.what());

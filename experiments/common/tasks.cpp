@@ -23,6 +23,7 @@
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/progress.hpp"
 #include "models/word_vectors.hpp"
+#include "nn/nearest_name.hpp"
 
 namespace experiments {
 
@@ -51,9 +52,10 @@ constexpr std::uint64_t kMostHashed = 1ull << 31;
 constexpr std::uint64_t kSplitSeed = 0;  // how a real set is divided does not change with --seed
 constexpr std::uint64_t kWebStream = 0x574542;
 
-std::string without_spaces_around(const std::string& text) {
+// "gtsrb" of " gtsrb", after a comma and a space, and of "gtsrb/", as a shell completes it.
+std::string plain_name(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(' ');
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" /") + 1 - begin);
 }
 
 bool is_world_task(const std::string& name) {
@@ -180,8 +182,8 @@ DatasetPtr part(const DatasetPtr& set, std::int64_t begin, std::int64_t end, std
                 const datasets::RealSet& of, std::string_view what) {
   const std::int64_t count = std::min(end - begin, most);
   if (count < 1)
-    throw std::runtime_error("[data] " + of.folder.string() + ": too few images to set some aside for " +
-                             std::string(what) + ".");
+    throw std::runtime_error("[data] " + of.folder.string() + ": " + std::to_string(set->size()) +
+                             " images are too few to divide: none is left for " + std::string(what) + "; add images.");
   const std::vector<std::int64_t> order = shuffled(set->size());
   return std::make_shared<const datasets::Subset>(
       set, std::vector<std::int64_t>(order.begin() + begin, order.begin() + begin + count));
@@ -295,14 +297,15 @@ TaskSource find_source(const std::string& name, const std::filesystem::path& dat
     datasets::TaskText text = text_of(*real, images->named->class_names());
     return {name, real, content_of(*real, text), std::move(text), images};
   }
-  std::string known;
-  for (const std::string& task : world_task_names()) known += " " + task;
-  known += " " + std::string(datasets::world::control_task().name);
+  std::vector<std::string> names = world_task_names();
+  names.emplace_back(datasets::world::control_task().name);
   if (!data.empty()) {
-    for (const datasets::RealSet& set : datasets::find_real_sets(data)) known += " " + set.name;
+    for (const datasets::RealSet& set : datasets::find_real_sets(data)) names.push_back(set.name);
   }
-  throw std::invalid_argument("[tasks] no task '" + name + "'; known:" + known +
-                              (data.empty() ? "; --data adds real ones." : "."));
+  std::string known;
+  for (const std::string& each : names) known += " " + each;
+  throw std::invalid_argument("[tasks] no task '" + name + "'; nearest: '" + nn::nearest_name(name, names) +
+                              "'; known:" + known + (data.empty() ? "; --data adds real ones." : "."));
 }
 
 std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::string& control,
@@ -311,13 +314,19 @@ std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::
   if (control != "none") tasks.push_back(control);
   std::vector<TaskSource> sources;
   for (std::string& name : tasks) {
-    name = without_spaces_around(name);  // of "mnist, kmnist"
+    name = plain_name(name);
     const auto same = [&name](const TaskSource& source) { return source.name == name; };
     if (std::ranges::any_of(sources, same))
       throw std::invalid_argument("[tasks] '" + name + "' is named twice, or is the control as well.");
     sources.push_back(find_source(name, data));
   }
   return sources;
+}
+
+void check_usable(const datasets::RealSet& set) {
+  const TaskSource source{set.name, set, {}, {}, std::make_shared<TaskImages>()};
+  text_of(set, real_splits(source, kNamedSize).test->class_names());
+  divide(source, Recipe());
 }
 
 Json contents(const std::vector<TaskSource>& sources) {

@@ -38,6 +38,9 @@ std::vector<std::string> world_task_names();  // the eight, without the control
 std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::string& control,
                                      const std::filesystem::path& data);
 
+// Throws std::runtime_error if programs could not use the set: two classes of one name, or too few images to divide.
+void check_usable(const datasets::RealSet& set);
+
 Json contents(const std::vector<TaskSource>& sources);  // of each by its name, for the fingerprint of a run
 
 using DatasetPtr = std::shared_ptr<const datasets::Dataset>;

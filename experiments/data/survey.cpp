@@ -20,11 +20,23 @@ struct Sums {  // of one chunk
   std::array<double, 3> values = {};
   std::array<double, 3> squares = {};
   std::vector<std::string> errors;
+  Extent width, height;
 };
 
-void read_into(Sums& sums, const datasets::Dataset& set, std::int64_t index, std::span<float> image) {
+void include(Extent& extent, std::int64_t least, std::int64_t most) {
+  if (most == 0) return;
+  extent.least = extent.most == 0 ? least : std::min(extent.least, least);
+  extent.most = std::max(extent.most, most);
+}
+
+void read_into(Sums& sums, const datasets::Dataset& set, std::int64_t index, std::span<float> image, Sizes sizes) {
   try {
     set.read_image(index, image);
+    if (sizes == Sizes::told) {
+      const datasets::Picture picture = set.read_picture(index);
+      include(sums.width, picture.width, picture.width);
+      include(sums.height, picture.height, picture.height);
+    }
   } catch (const std::runtime_error& error) {
     sums.errors.emplace_back(error.what());
     return;
@@ -41,7 +53,7 @@ void read_into(Sums& sums, const datasets::Dataset& set, std::int64_t index, std
 
 }  // namespace
 
-Survey survey(const datasets::Dataset& set, engine::ShardPool& pool, const std::string& label) {
+Survey survey(const datasets::Dataset& set, engine::ShardPool& pool, const std::string& label, Sizes sizes) {
   const std::int64_t chunks = engine::shard_count(set.size(), kChunk);
   std::vector<Sums> sums(static_cast<std::size_t>(chunks));
   Progress progress(label, set.size(), 0, 1, "images");
@@ -51,7 +63,7 @@ Survey survey(const datasets::Dataset& set, engine::ShardPool& pool, const std::
     if (interrupt_requested()) throw Interrupted("stopped while reading " + label + ".");
     std::vector<float> image(static_cast<std::size_t>(3 * set.image_size() * set.image_size()));
     const auto [begin, end] = engine::shard_range(chunk, set.size(), kChunk);
-    for (std::int64_t i = begin; i < end; ++i) read_into(sums[static_cast<std::size_t>(chunk)], set, i, image);
+    for (std::int64_t i = begin; i < end; ++i) read_into(sums[static_cast<std::size_t>(chunk)], set, i, image, sizes);
     const std::lock_guard lock(mutex);
     progress.update(done += end - begin);
   });
@@ -67,6 +79,8 @@ Survey survey(const datasets::Dataset& set, engine::ShardPool& pool, const std::
       total.squares[c] += chunk.squares[c];
     }
     result.errors.insert(result.errors.end(), chunk.errors.begin(), chunk.errors.end());
+    include(result.sizes.width, chunk.width.least, chunk.width.most);
+    include(result.sizes.height, chunk.height.least, chunk.height.most);
   }
   const double count = static_cast<double>(total.images * set.image_size() * set.image_size());
   for (std::size_t c = 0; c < 3 && total.images > 0; ++c) {

@@ -196,7 +196,7 @@ std::vector<Figure> addition_figures(const Json& results) {
                     "(left) and as a share of the single-task accuracy of the same mode (right). The hollow mark "
                     "is the alpha that is chosen. At alpha = 0 all are the pre-trained model.",
                 .script =
-                    "set multiplot layout 1,2\nset xlabel 'alpha'\nset xrange [0:1]\nset yrange [0:*]\n"
+                    "set multiplot layout 1,2\nset xlabel 'alpha'\nset xrange [0:1]\nset yrange [0:0.01<*]\n"
                     "set key bottom left\n",
                 .files = {},
                 .width = 860,
@@ -230,7 +230,7 @@ std::vector<Figure> addition_figures(const Json& results) {
                    "measured, each with an alpha of its own.",
                .script =
                    "set multiplot layout 1,2\nset xlabel 'K (task vectors added)'\nset logscale x 2\n"
-                   "set yrange [0:*]\nset key bottom left\n",
+                   "set yrange [0:0.01<*]\nset key bottom left\n",
                .files = {},
                .width = 860,
                .height = 400};
@@ -287,7 +287,7 @@ std::vector<Figure> negation_figures(const Json& results) {
   return {{.caption = "Test accuracy after subtracting each task's vector: on the task itself, where low is forgotten "
                       "(above), and on the control task, which should stay as it was (below).",
            .script = "set multiplot layout 2,1\nset style data histograms\nset style histogram clustered gap 1\n"
-                     "set boxwidth 0.9\nset yrange [0:*]\nset xrange [-0.7:" +
+                     "set boxwidth 0.9\nset yrange [0:0.01<*]\nset xrange [-0.7:" +
                      number(static_cast<double>(results.at("tasks").size()) - 0.3) +
                      "]\nset xtics rotate by -20\nset lmargin at screen 0.09\nset rmargin at screen 0.98\n"
                      "set key outside top center horizontal\n"
@@ -501,9 +501,10 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
       {"plain", "plain"}, {"eigenvalue", "eigenvalue"}, {"coefficient", "labels"}};
   std::vector<std::string> columns{"other_over_own"};
   if (!results.at("control").is_null()) columns.emplace_back("control_over_own");
-  bars.script = "set multiplot layout 1," + std::to_string(columns.size()) +
-                "\nset style data histograms\nset style histogram clustered gap 1\nset boxwidth 0.9\nset yrange [0:*]\n"
-                "set xrange [-0.7:2.7]\nset grid noxtics\nset key outside top center horizontal\n";
+  bars.script =
+      "set multiplot layout 1," + std::to_string(columns.size()) +
+      "\nset style data histograms\nset style histogram clustered gap 1\nset boxwidth 0.9\nset yrange [0:0.01<*]\n"
+      "set xrange [-0.7:2.7]\nset grid noxtics\nset key outside top center horizontal\n";
   for (const std::string& column : columns) {
     std::string data;
     for (const auto& [weighting, label] : weightings) {
@@ -537,7 +538,7 @@ std::vector<Figure> sweep_figures(const Json& results) {
     return Figure{.caption = caption + over,
                   .script = "set multiplot layout 1,2\nset xlabel " + quoted(results.at("vary").get<std::string>()) +
                             "\nset xtics (" + ticks + ")\nset xrange [-0.3:" +
-                            number(static_cast<double>(rows.size()) - 0.7) + "]\nset yrange [0:*]\n",
+                            number(static_cast<double>(rows.size()) - 0.7) + "]\nset yrange [0:0.01<*]\n",
                   .files = {},
                   .width = 860,
                   .height = 400};
@@ -572,8 +573,9 @@ std::vector<Figure> sweep_figures(const Json& results) {
     }
     into.script += "set ylabel " + quoted(label) + "\n" + plot(parts);
   };
-  std::vector<Figure> figures{figure("The sum of all task vectors: average test accuracy (left), and the share of the "
-                                     "gap from zero-shot to single-task accuracy that it closes (right).")};
+  std::vector<Figure> figures{
+      figure("The sum of all task vectors: average test accuracy (left), and the share of the "
+             "gap from zero-shot to single-task accuracy that it closes (right).")};
   figures[0].script += "set key bottom right\n";
   panel(figures[0], "absolute", "all tasks added (%)", 100, "zero_shot");
   panel(figures[0], "gap_closed", "gap closed (%)", 100);

@@ -3,9 +3,9 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/tensor/utf8.hpp"
 #include "models/text/html.hpp"
 #include "models/text/unicode.hpp"
-#include "models/text/utf8.hpp"
 
 namespace models {
 namespace {
@@ -59,11 +59,11 @@ std::u32string read_again(const std::u32string_view text) {
     if (!byte) return std::u32string(text);
     bytes += *byte;
   }
-  if (invalid_utf8(bytes) != std::string::npos) return std::u32string(text);
+  if (engine::invalid_utf8(bytes) != std::string::npos) return std::u32string(text);
   for (std::size_t i = 0; i < bytes.size();) {
     const unsigned char first = static_cast<unsigned char>(bytes[i]);
     const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (length > 1 && looks_wrong(text, i, length)) return from_utf8(bytes);
+    if (length > 1 && looks_wrong(text, i, length)) return engine::from_utf8(bytes);
     i += length;
   }
   return std::u32string(text);

@@ -193,11 +193,19 @@ BOOST_AUTO_TEST_CASE(gtsrb_lies_in_either_layout) {
                   fragment);
     };
     refused("Filename,ClassId\nb.ppm,1\n", "gtsrb", "has no columns Filename and ClassId");
-    refused("Filename;ClassId\nb.ppm;2\n", "gtsrb", "line 2 has a ClassId that is no number below 2");
+    refused("Filename;ClassId\nb.ppm;2\n", "gtsrb", "line 2 has ClassId 2, but " + training.string());
     refused("Filename;ClassId\nb.ppm;0\na.ppm;-1\n", "gtsrb", "line 3 has a ClassId");
     refused("Filename;ClassId\nb.ppm;0;0\n", "gtsrb", "line 2 has 3 values instead of 2");
     refused("Filename;ClassId\n../../../etc/passwd;0\n", "files", "line 2 names '../../../etc/passwd', which leaves");
     refused("Filename;ClassId\n", "gtsrb", "names no picture");
+
+    // A class is the number of its folder, also where one before it is missing.
+    std::filesystem::rename(training / "00001", training / "00007");
+    write(table, "Filename;ClassId\na.ppm;7\nb.ppm;0\n");
+    BOOST_CHECK((labels_of(*datasets::load_gtsrb(folder, Split::test, 2)) == Numbers{1, 0}));
+    std::filesystem::create_directory(training / "seven");
+    check_error([&] { datasets::load_gtsrb(folder, Split::test, 2); },
+                "[gtsrb] " + (training / "seven").string() + ": ", "its name must be a number");
   }
 }
 

@@ -249,6 +249,10 @@ BOOST_AUTO_TEST_CASE(folder_gives_its_split_and_class_names) {
   const auto load = [&] { load_idx_folder(directory.path(), Split::test, 4); };
   directory.file("classes.txt", "a\n\nb\n");
   tests::check_error(load, "[classes] " + classes.string() + ": ", "line 2 is empty");
+  directory.file("classes.txt", "a\nb\x1b[31m\n");
+  tests::check_error(load, "[classes] " + classes.string() + ": ", "line 2 is not UTF-8 or holds a control character");
+  directory.file("classes.txt", "caf\xe9\n");
+  tests::check_error(load, "[classes] " + classes.string() + ": ", "line 1 is not UTF-8");
   directory.file("classes.txt", "\n");
   tests::check_error(load, "[classes] " + classes.string() + ": ", "names no class");
   directory.file("classes.txt", "a\nb\n");

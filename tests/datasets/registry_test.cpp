@@ -213,6 +213,39 @@ BOOST_AUTO_TEST_CASE(known_sets_are_found_where_the_reference_code_has_them) {
   BOOST_CHECK_THROW(find_real_sets(data.path() / "none"), std::runtime_error);
 }
 
+BOOST_AUTO_TEST_CASE(a_published_set_is_whole_and_may_be_called_as_its_authors_do) {
+  const TemporaryDirectory data;
+  for (const std::string name : {"DTD", "dtd10"}) {
+    write_picture(data.path() / name / "images/banded/1.png", 1);
+    std::filesystem::create_directories(data.path() / name / "labels");
+    for (const std::string list : {"train1", "test1"}) data.file(name + "/labels/" + list + ".txt", "banded/1.png\n");
+  }
+  const RealSet dtd = *find_real_set("dtd", data.path());
+  tests::check_error([&] { load_real_set(dtd, Split::train, 2); }, "[data] " + dtd.folder.string() + ": ",
+                     "dtd has a labels/val1.txt, which is missing");
+  BOOST_CHECK_EQUAL(load_real_set(*find_real_set("dtd10", data.path()), Split::train, 2)->size(), 1);
+  data.file("DTD/labels/val1.txt", "banded/1.png\n");
+  BOOST_CHECK_EQUAL(load_real_set(dtd, Split::train, 2)->size(), 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_a_set_hides_no_other) {
+  const TemporaryDirectory data;
+  for (const std::string name : {"good", "caf\xe9"}) {
+    write_picture(data.path() / name / "train/b/1.png", 0);
+    write_picture(data.path() / name / "test/b/2.png", 0);
+  }
+  std::filesystem::create_directory_symlink("loop", data.path() / "loop");
+  const std::vector<RealSet> sets = find_real_sets(data.path());
+  BOOST_REQUIRE_EQUAL(sets.size(), 1u);
+  BOOST_CHECK_EQUAL(sets[0].name, "good");
+  BOOST_CHECK(!find_real_set("caf\xe9", data.path()));
+  BOOST_CHECK(datasets::is_real_set(data.path() / "good") && !datasets::is_real_set(data.path()));
+  BOOST_CHECK_EQUAL(datasets::why_no_set(data.path()), "in no layout that is looked for");
+  std::filesystem::remove_all(data.path() / "good/test");
+  BOOST_CHECK_EQUAL(datasets::why_no_set(data.path() / "good"),
+                    "looks like class_folders, which needs train/CLASS/*, {test,val_in_folder,val}/CLASS/*");
+}
+
 BOOST_AUTO_TEST_CASE(validation_is_the_last_part_of_torchs_permutation) {
   const TemporaryDirectory data;
   for (int i = 0; i < 10; ++i)

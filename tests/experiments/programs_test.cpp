@@ -267,36 +267,51 @@ BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
   BOOST_CHECK(std::filesystem::file_size(folder.path() / "signs_web.png") > 1000);
 
   write_idx_set(folder.path() / "data/first", 0);
-  std::filesystem::create_directories(folder.path() / "data/photos/train/cat");
-  std::filesystem::create_directories(folder.path() / "data/photos/test/cat");
-  for (const char* const file : {"train/cat/1.ppm", "train/cat/2.ppm", "test/cat/3.ppm"})
-    std::ofstream(folder.path() / "data/photos" / file) << "P6 1 1 255\nabc";
+  const auto write_photo = [&](const std::string& file) {
+    std::filesystem::create_directories((folder.path() / "data" / file).parent_path());
+    std::ofstream(folder.path() / "data" / file) << "P6 1 1 255\nabc";
+  };
+  for (int i = 1; i <= 20; ++i) write_photo("photos/train/cat/" + std::to_string(i) + ".ppm");
+  write_photo("photos/test/cat/3.ppm");
   const std::string data = " --data " + out + "/data ";
   std::filesystem::create_directories(folder.path() / "data/half/train/cat");
   std::filesystem::create_directories(folder.path() / "data/notes");
+  std::filesystem::create_directory_symlink("loop", folder.path() / "data/loop");
+  std::filesystem::create_directories(folder.path() / "data/cifar");
+  std::ofstream(folder.path() / "data/cifar/data_batch_1") << "a pickle";
   says(run_process("{bin}/datasets list" + data), 0,
-       {"Passed over in " + out + "/data: half (train/ without test/), notes (in no layout that is looked for)\n",
+       {"Passed over in " + out + "/data:\n  'cifar': looks like cifar10, which needs data_batch_{1..5}.bin",
+        "  'half': looks like class_folders, which needs train/CLASS/*, {test,",
+        "  'notes': in no layout that is looked for\n", "  'loop': a link that cannot be followed\n",
         "objects", "first             idx                  3      180         20       40  " + out + "/data/first",
-        "photos            class_folders        1        2          0        1", "EuroSAT_splits", "Partitions/"});
+        "photos            class_folders        1       18          2        1", "EuroSAT_splits", "Partitions/"});
   says(run_process("{bin}/datasets show first" + data + "--out " + out), 0,
        {"first.png", "bright one                                       65          2         13", "train: mean 0."});
-  says(run_process("{bin}/datasets check" + data), 0, {"first: 240 images, 0 errors", "photos: 3 images, 0 errors"});
+  says(run_process("{bin}/datasets show photos" + data + "--out " + out), 0,
+       {"train: pictures 1 wide and 1 high\n", "validation: pictures 1 wide"});
+  says(run_process("{bin}/datasets check" + data), 0, {"first: 240 images, 0 errors", "photos: 21 images, 0 errors"});
 
   std::ofstream(folder.path() / "data/photos/train/cat/1.ppm") << "";
   std::ofstream(folder.path() / "data/photos/test/cat/3.ppm") << "P6 1 1 255\nabcd";
   says(run_process("{bin}/datasets check photos" + data), 1,
        {"train/cat/1.ppm: is empty", "test/cat/3.ppm: 1 x 1 pixels need 3 bytes, but 4 follow", "[check] 2 errors"});
   check_refusal("{bin}/datasets check signs" + data, 1, {"'signs' is built in"});
-  // A class without images, in a set whose name needs quotes.
+  // A class without pictures, in a set whose name needs quotes.
   std::filesystem::create_directories(folder.path() / "data/my pictures/train/empty");
-  for (const std::string part : {"train", "test"}) {
-    std::filesystem::create_directories(folder.path() / "data/my pictures" / part / "cat");
-    for (const std::string name : {"1.ppm", "2.ppm"})
-      std::ofstream(folder.path() / "data/my pictures" / part / "cat" / name) << "P6 1 1 255\nabc";
-  }
-  says(run_process("{bin}/datasets check 'my pictures'" + data), 1,
-       {"no image to train on of class 'empty'", "my pictures: 4 images, 1 error\n"});
+  for (const std::string file : {"train/cat/1.ppm", "train/cat/2.ppm", "test/cat/1.ppm"})
+    write_photo("my pictures/" + file);
+  says(run_process("{bin}/datasets check 'my pictures/'" + data), 1,
+       {"no picture (jpg, png, bmp, ppm, pgm) to train on of class 'empty'", "my pictures: 3 images, 1 error\n",
+        "note: [data] " + out + "/data/my pictures: no picture of class 'empty' to test on."});
+  // What the programs would refuse: too few images to divide, two classes of one name.
+  std::filesystem::remove(folder.path() / "data/my pictures/train/empty");
+  says(run_process("{bin}/datasets check 'my pictures'" + data), 1, {"2 images are too few to divide", ", 1 error\n"});
+  for (int i = 3; i <= 20; ++i) write_photo("my pictures/train/Cat/" + std::to_string(i) + ".ppm");
+  says(run_process("{bin}/datasets check 'my pictures'" + data), 1, {"the class 'cat' occurs twice", ", 1 error\n"});
   check_refusal("{bin}/datasets check --data " + out, 1, {"no set in " + out, "datasets list"});
+  check_refusal("{bin}/datasets check --data " + out + "/data/first", 1, {"is itself a set"});
+  check_refusal("{bin}/finetune --mode linear --task frist" + data, 1, {"no task 'frist'; nearest: 'first'"});
+  check_refusal("({bin}/datasets list > /dev/full)", 1, {"could not be written"});
   BOOST_CHECK_EQUAL(run_process("{bin}/datasets").status, 2);
   BOOST_CHECK_EQUAL(run_process("{bin}/datasets check").status, 2);
 }

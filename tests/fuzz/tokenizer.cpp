@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "models/text/utf8.hpp"
+#include "engine/tensor/utf8.hpp"
 #include "tests/fuzz/target.hpp"
 
 namespace {
@@ -21,7 +21,7 @@ models::Vocabulary vocabulary() {
 int LLVMFuzzerTestOneInput(const std::uint8_t* const data, const std::size_t size) {
   static const models::Tokenizer tokenizer(vocabulary());
   const std::vector<std::string> texts = {std::string(reinterpret_cast<const char*>(data), size)};
-  const bool is_text = models::invalid_utf8(texts[0]) == std::string::npos;
+  const bool is_text = engine::invalid_utf8(texts[0]) == std::string::npos;
   try {
     for (const std::int64_t id : tokenizer.encode(texts[0])) {
       if (id < 0 || id > 517) fuzz::fail("an id that the vocabulary does not have");

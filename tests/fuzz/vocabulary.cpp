@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "models/text/utf8.hpp"
+#include "engine/tensor/utf8.hpp"
 #include "models/tokenizer.hpp"
 #include "tests/fuzz/target.hpp"
 
@@ -27,7 +27,7 @@ std::string symbols() {
             "\":" + std::to_string(next++);
   };
   for (const std::string ending : {"", "</w>"}) {
-    for (const char32_t code : bytes) add(models::to_utf8(std::u32string(1, code)) + ending);
+    for (const char32_t code : bytes) add(engine::to_utf8(std::u32string(1, code)) + ending);
   }
   for (const char* const symbol : {"ab", "abc</w>", "cd</w>", "<|startoftext|>", "<|endoftext|>"}) add(symbol);
   return json + "}";

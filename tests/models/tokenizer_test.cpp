@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "engine/tensor/byte_source.hpp"
+#include "engine/tensor/utf8.hpp"
 #include "models/text/unicode.hpp"
-#include "models/text/utf8.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -71,7 +71,7 @@ void check_ids(const Tokenizer& tokenizer, const std::vector<Ids>& expected) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const Ids ids = tokenizer.encode(texts[i]);
     if (ids != expected[i]) {
-      BOOST_ERROR(models::shown(texts[i]) + ": " + listed(ids) + "instead of " + listed(expected[i]));
+      BOOST_ERROR(engine::shown(texts[i]) + ": " + listed(ids) + "instead of " + listed(expected[i]));
     }
   }
 }
@@ -89,7 +89,7 @@ Json few_symbols() {
       if (code < 127 || (code > 160 && code != 173)) codes.push_back(code);
     }
     for (char32_t code = 256; codes.size() < 256; ++code) codes.push_back(code);
-    for (const char32_t code : codes) symbols[models::to_utf8(std::u32string(1, code)) + ending] = next++;
+    for (const char32_t code : codes) symbols[engine::to_utf8(std::u32string(1, code)) + ending] = next++;
   }
   for (const char* const symbol : {"ab", "abc</w>", "cd</w>", "<|startoftext|>", "<|endoftext|>"})
     symbols[symbol] = next++;

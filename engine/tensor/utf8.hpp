@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace models {
+namespace engine {
 
 // The byte at which `text` stops being UTF-8; npos if it is all of it.
 std::size_t invalid_utf8(std::string_view text) noexcept;
@@ -17,4 +17,4 @@ std::string to_utf8(std::u32string_view text);
 // How messages show a text: in quotes, on one line, cut when very long, with a '?' for what cannot be shown.
 std::string shown(std::string_view text);
 
-}  // namespace models
+}  // namespace engine

@@ -1,8 +1,8 @@
-#include "models/text/utf8.hpp"
+#include "engine/tensor/utf8.hpp"
 
 #include <algorithm>
 
-namespace models {
+namespace engine {
 namespace {
 
 struct Decoded {
@@ -83,4 +83,4 @@ std::string shown(const std::string_view text) {
   return result + (at < text.size() ? "...'" : "'");
 }
 
-}  // namespace models
+}  // namespace engine
