@@ -7,7 +7,8 @@ int main(int argc, char** argv) {
       argc, argv,
       "Runs the whole chain for each value of one number of the recipe and each of several seeds: pre-training, "
       "fine-tuning in\n"
-      "both modes, addition, negation and disentanglement. Prints tables of means and deviations over seeds, and of how "
+      "both modes, addition, negation and disentanglement. Prints tables of means and deviations over seeds, and of "
+      "how "
       "far\n"
       "linear is ahead of standard within each run. Writes results.json, manifest.json and a folder for each run into "
       "--out;\n"

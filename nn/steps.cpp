@@ -66,10 +66,10 @@ StepResult standard_step(const Model& f, const ParamTree& theta, const Tensor& i
 StepResult tangent_step(const TangentModel& f, const ParamTree& theta, const Tensor& images, const Tensor& labels,
                         const Loss& loss, const Shards& shards) {
   return sum_over_shards(images, labels, shards, [&](const Tensor& x, const Tensor& y, double weight) -> StepResult {
-    TangentRecording recording = f.record(x);  // 1 unit, the only recording
+    TangentRecording recording = f.record(x);                           // 1 unit, the only recording
     const Tensor j_tau = recording.push_difference(theta, f.theta0());  // 2 units
     const LossAndCotangent l = evaluate(loss, engine::add(recording.primal(), j_tau).tensor(), y, weight);  // small
-    return {l.loss, std::move(recording).pull(l.cotangent)};  // 2 units
+    return {l.loss, std::move(recording).pull(l.cotangent)};                                                // 2 units
   });
 }
 

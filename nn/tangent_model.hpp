@@ -20,11 +20,11 @@ using Model = std::function<engine::Var(const Params& params, const engine::Var&
 class TangentRecording {  // one batch, recorded at one point
  public:
   const engine::Tensor& primal() const noexcept { return record_.primals()[0].tensor(); }  // f(x; θ0), [B, E]
-  engine::Tensor push(const ParamTree& v) const;  // J v, [B, E]
+  engine::Tensor push(const ParamTree& v) const;                                           // J v, [B, E]
   // J (a − b), the difference made parameter by parameter: never a third copy of all weights.
   engine::Tensor push_difference(const ParamTree& a, const ParamTree& b) const;
   ParamTree pull(const engine::Tensor& u) const&;  // Jᵀ u, u [B, E]
-  ParamTree pull(const engine::Tensor& u) &&;  // the last use: frees as it goes
+  ParamTree pull(const engine::Tensor& u) &&;      // the last use: frees as it goes
   // Jᵀ u with its sums over tokens and examples left to the caller: for each parameter, one for each time it is used.
   std::vector<std::vector<engine::OuterSum>> pull_unsummed(const engine::Tensor& u) &&;
   std::int64_t residual_bytes() const { return record_.residual_bytes(); }

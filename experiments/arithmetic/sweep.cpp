@@ -132,9 +132,8 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
     shares_pretraining = shares_pretraining && to_json(recipe.pretrain) == to_json(context.recipe.pretrain) &&
                          to_json(recipe.vit) == to_json(context.recipe.vit);
   }
-  Json results{{"vary", settings.vary}, {"values", values},           {"seeds", seeds},
-               {"tasks", Json::array()}, {"control", control},         {"runs", Json::array()},
-               {"summary", Json::array()}};
+  Json results{{"vary", settings.vary}, {"values", values},      {"seeds", seeds},          {"tasks", Json::array()},
+               {"control", control},    {"runs", Json::array()}, {"summary", Json::array()}};
   std::vector<TaskSource> tasks;
   for (const TaskSource& source : sources) {
     if (source.name == control) continue;
@@ -233,14 +232,15 @@ std::string sweep_table(const Json& results) {
                             of_modes(cells, row, "absolute", percent);
                             return cells;
                           });
-  text += "\nGap closed, (added - zero-shot) / (single - zero-shot), in percent; disentanglement error xi, mean over "
-          "pairs and over [0,1]^2\n" +
-          table_of(headed(TextTable({0, 3}), {"gap", "closed", "", "xi", "[0,1]^2", ""}, {}, 2), [&](const Json& row) {
-            Cells cells;
-            of_modes(cells, row, "gap_closed", percent);
-            of_modes(cells, row, "xi_zero_to_one", three);
-            return cells;
-          });
+  text +=
+      "\nGap closed, (added - zero-shot) / (single - zero-shot), in percent; disentanglement error xi, mean over "
+      "pairs and over [0,1]^2\n" +
+      table_of(headed(TextTable({0, 3}), {"gap", "closed", "", "xi", "[0,1]^2", ""}, {}, 2), [&](const Json& row) {
+        Cells cells;
+        of_modes(cells, row, "gap_closed", percent);
+        of_modes(cells, row, "xi_zero_to_one", three);
+        return cells;
+      });
   if (results.at("control") != "none") {
     text += "\nNegation: test accuracy in percent on the task whose vector is subtracted, and on the control (" +
             results.at("control").get<std::string>() + ")\n" +

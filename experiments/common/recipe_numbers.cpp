@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kOne = 1.0;
 constexpr double kAboveZero = 1e-12;
+constexpr double kLargestCount = 1e12;
 
 constexpr std::array kNumbers{
     RecipeNumber{"pretrain-steps", "Steps of pre-training", [](Recipe& r) { return &r.pretrain.steps; }, kOne},
@@ -40,13 +41,15 @@ constexpr std::array kNumbers{
 }  // namespace
 
 void RecipeNumber::set(Recipe& recipe, double value) const {
-  const double most = is_whole() ? static_cast<double>(std::int64_t{1} << 40) : kLargestRecipeNumber;
-  if (!(value >= least && value <= most) || (is_whole() && std::floor(value) != value)) {
-    throw std::invalid_argument("[recipe] --" + std::string(name) + " takes " +
-                                (is_whole()      ? "whole numbers from 1"
-                                 : least > 0.0 ? "numbers above 0 up to 1000"
-                                               : "numbers from 0 to 1000") +
-                                "; arrived " + written(value) + ".");
+  std::string range = least > 0.0 ? "numbers above 0 up to 1000" : "numbers from 0 to 1000";
+  bool fits = value >= least && value <= kLargestRecipeNumber;
+  if (is_whole()) {
+    range = "whole numbers from 1";
+    fits = value >= least && value <= kLargestCount && std::floor(value) == value;
+  }
+  if (!fits) {
+    throw std::invalid_argument("[recipe] --" + std::string(name) + " takes " + range + "; arrived " + written(value) +
+                                ".");
   }
   if (is_whole()) {
     *std::get<0>(in)(recipe) = static_cast<std::int64_t>(value);

@@ -24,7 +24,7 @@ struct RecipeNumber {
 
 inline constexpr double kLargestRecipeNumber = 1e3;  // of those that are not whole
 
-std::span<const RecipeNumber> recipe_numbers();             // in the order of the help
+std::span<const RecipeNumber> recipe_numbers();            // in the order of the help
 const RecipeNumber& recipe_number(std::string_view name);  // throws std::invalid_argument with the known names
 
 }  // namespace experiments

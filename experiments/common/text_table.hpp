@@ -24,7 +24,7 @@ class TextTable {
 };
 
 std::string decimals(double value, int digits);
-std::string written(double value);   // as a user would: 0.0003, 12000
+std::string written(double value);  // as a user would: 0.0003, 12000
 std::string percent(double share);  // 0.1234 -> "12.3"
 
 }  // namespace experiments

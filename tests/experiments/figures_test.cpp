@@ -53,7 +53,7 @@ ProcessResult figures_of(const fs::path& folder, const std::string& environment 
 
 // Results of a sweep over two values; of those in `missing` no run has a number.
 Json swept(const std::vector<std::string>& missing = {}) {
-  Json results{{"vary", "width"},       {"values", {8, 16}},   {"seeds", {0, 1}},
+  Json results{{"vary", "width"},     {"values", {8, 16}},    {"seeds", {0, 1}},
                {"tasks", {"a", "b"}}, {"control", "objects"}, {"summary", Json::array()}};
   const auto number = [&](const std::string& name, double mean) {
     const bool is_missing = std::ranges::find(missing, name) != missing.end();

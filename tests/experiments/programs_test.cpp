@@ -282,8 +282,8 @@ BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
   says(run_process("{bin}/datasets list" + data), 0,
        {"Passed over in " + out + "/data:\n  'cifar': looks like cifar10, which needs data_batch_{1..5}.bin",
         "  'half': looks like class_folders, which needs train/CLASS/*, {test,",
-        "  'notes': in no layout that is looked for\n", "  'loop': a link that cannot be followed\n",
-        "objects", "first             idx                  3      180         20       40  " + out + "/data/first",
+        "  'notes': in no layout that is looked for\n", "  'loop': a link that cannot be followed\n", "objects",
+        "first             idx                  3      180         20       40  " + out + "/data/first",
         "photos            class_folders        1       18          2        1", "EuroSAT_splits", "Partitions/"});
   says(run_process("{bin}/datasets show first" + data + "--out " + out), 0,
        {"first.png", "bright one                                       65          2         13", "train: mean 0."});

@@ -122,7 +122,8 @@ BOOST_AUTO_TEST_CASE(the_push_of_a_difference_makes_no_copy_of_all_weights) {
     return std::pair(pushed, engine::memory_stats().peak_bytes - before);
   };
   const auto [whole, with_copy] = peak_of([&] { return recording.push(setup.theta - setup.model.theta0()); });
-  const auto [by_parts, without] = peak_of([&] { return recording.push_difference(setup.theta, setup.model.theta0()); });
+  const auto [by_parts, without] =
+      peak_of([&] { return recording.push_difference(setup.theta, setup.model.theta0()); });
   tests::check_same_bits(by_parts, whole, "J (theta - theta0)");
   const std::int64_t weights = 4 * setup.vit.layout()->numel();
   BOOST_CHECK_LT(without + weights / 2, with_copy);
