@@ -29,6 +29,7 @@ std::shared_ptr<const Dataset> load(const std::vector<std::filesystem::path>& fi
   for (const std::filesystem::path& file : files) {
     const std::vector<std::uint8_t> bytes = engine::ByteSource(file, "cifar").read_all(kMostBytes);
     const auto size = static_cast<std::int64_t>(bytes.size());
+    if (size == 0) throw cifar_error(file, "is empty; fetch it again.");
     if (size % record != 0) {
       throw cifar_error(file, "holds " + std::to_string(size) + " bytes, which are not whole records of " +
                                   std::to_string(record) + "; it is cut short or of another kind.");

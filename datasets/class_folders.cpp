@@ -18,6 +18,13 @@ std::runtime_error folders_error(const std::filesystem::path& folder, const std:
   return std::runtime_error("[class_folders] " + folder.string() + ": " + problem);
 }
 
+bool holds_folders(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) return false;
+  std::vector<std::string> unfollowed;
+  return !folder_names(folder, &unfollowed).empty();
+}
+
 std::vector<std::string> class_paths(const std::filesystem::path& folder, const int depth) {
   std::vector<std::string> paths;
   for (const std::string& name : folder_names(folder)) {
@@ -38,8 +45,11 @@ std::filesystem::path part_folder(const std::filesystem::path& folder, const Spl
     throw std::invalid_argument("[class_folders] " + folder.string() +
                                 ": has no validation set of its own; take it from train.");
   }
-  const std::filesystem::path test = first_existing(folder, {"test", "val_in_folder", "val"});
-  if (test.empty()) throw folders_error(folder, "holds none of test, val_in_folder and val; add the test pictures.");
+  const std::filesystem::path test = test_folder(folder);
+  if (test.empty()) {
+    throw folders_error(folder,
+                        "holds none of test, val_in_folder and val with a folder per class; add the test pictures.");
+  }
   return test;
 }
 
@@ -89,9 +99,15 @@ std::shared_ptr<const Dataset> load_class_folders(const std::filesystem::path& f
                                              class_names_or(folder, names), image_size);
 }
 
+std::filesystem::path test_folder(const std::filesystem::path& folder) {
+  for (const char* const part : {"test", "val_in_folder", "val"}) {
+    if (holds_folders(folder / part)) return folder / part;
+  }
+  return {};
+}
+
 bool has_validation_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  return std::filesystem::is_directory(folder / "val", error) && std::filesystem::is_directory(folder / "test", error);
+  return holds_folders(folder / "val") && holds_folders(folder / "test");
 }
 
 std::vector<std::filesystem::path> omniglot_folders() {

@@ -31,7 +31,10 @@ ClassFolders find_class_folders(const std::filesystem::path& folder, int depth =
 // validation set that is not there.
 std::shared_ptr<const Dataset> load_class_folders(const std::filesystem::path& folder, Split split,
                                                   std::int64_t image_size);
-bool has_validation_folder(const std::filesystem::path& folder);
+// The first of test, val_in_folder and val that holds folders; empty if none does. ImageNet comes with a test/ of pictures
+// without classes.
+std::filesystem::path test_folder(const std::filesystem::path& folder);
+bool has_validation_folder(const std::filesystem::path& folder);  // val/, beside a test/
 
 std::vector<std::filesystem::path> omniglot_folders();  // the names that images_background goes by
 std::shared_ptr<const Dataset> load_omniglot(const std::filesystem::path& folder, Split split, std::int64_t image_size);

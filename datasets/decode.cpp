@@ -15,6 +15,7 @@
 
 #include "datasets/pnm.hpp"
 #include "engine/tensor/byte_source.hpp"
+#include "engine/tensor/utf8.hpp"
 
 namespace {
 
@@ -154,6 +155,14 @@ void check_png(const Bytes bytes, const std::filesystem::path& file) {
     if (found != big_endian(bytes, at + 8 + length, 4)) {
       fail(file,
            "the chunk at byte " + std::to_string(at) + " does not match its check sum; it is damaged, fetch it again.");
+    }
+    // Named here, for stb names it in a text that all threads share. A small first letter: a chunk that may be skipped.
+    const bool is_known = std::ranges::any_of(std::array{"IHDR", "PLTE", "IDAT", "IEND"},
+                                              [&](const char* const name) { return has_at(bytes, at + 4, name); });
+    if (!is_known && (bytes[at + 4] & 0x20) == 0) {
+      const auto name = bytes.begin() + static_cast<std::ptrdiff_t>(at) + 4;
+      fail(file, "has at byte " + std::to_string(at) + " a chunk " + engine::shown(std::string(name, name + 4)) +
+                     " that must be known and is not; it is damaged or of a rare kind.");
     }
     if (has_at(bytes, at + 4, "IDAT")) packed += length;
     if (has_at(bytes, at + 4, "IEND")) {

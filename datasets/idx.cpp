@@ -22,6 +22,7 @@ constexpr std::uint32_t kImagesMagic = 2051;
 constexpr std::uint32_t kLabelsMagic = 2049;
 constexpr std::int64_t kMaxSide = 4096;
 constexpr std::int64_t kMaxBytes = std::int64_t{4} << 30;
+constexpr std::int64_t kMostImages = std::int64_t{1} << 26;  // a label and an index of each take eight bytes
 
 struct Images {
   std::int64_t count = 0;
@@ -73,11 +74,11 @@ Images read_images(const std::filesystem::path& file) {
   images.count = read_number(source);
   images.height = read_number(source);
   images.width = read_number(source);
-  if (images.count < 1 || images.height < 1 || images.width < 1 || images.height > kMaxSide ||
-      images.width > kMaxSide) {
-    source.fail("needs at least one image, of sides 1 to " + std::to_string(kMaxSide) + "; the header announces " +
-                std::to_string(images.count) + " of " + std::to_string(images.height) + " x " +
-                std::to_string(images.width) + ".");
+  if (images.count < 1 || images.count > kMostImages || images.height < 1 || images.width < 1 ||
+      images.height > kMaxSide || images.width > kMaxSide) {
+    source.fail("needs 1 to " + std::to_string(kMostImages) + " images, of sides 1 to " + std::to_string(kMaxSide) +
+                "; the header announces " + std::to_string(images.count) + " of " + std::to_string(images.height) +
+                " x " + std::to_string(images.width) + ".");
   }
   images.pixels = read_rest(source, images.count * images.height * images.width);
   return images;
@@ -86,7 +87,12 @@ Images read_images(const std::filesystem::path& file) {
 std::vector<std::uint8_t> read_labels(const std::filesystem::path& file) {
   engine::ByteSource source(file, "idx");
   read_magic(source, kLabelsMagic, "labels");
-  return read_rest(source, read_number(source));
+  const std::int64_t count = read_number(source);
+  if (count > kMostImages) {
+    source.fail("needs at most " + std::to_string(kMostImages) + " labels; the header announces " +
+                std::to_string(count) + ".");
+  }
+  return read_rest(source, count);
 }
 
 std::shared_ptr<const Dataset> combine(const std::filesystem::path& image_file, Images images,

@@ -2,7 +2,6 @@
 #include "datasets/image.hpp"
 
 #include <cstddef>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -32,10 +31,10 @@ void collect(void* const png, void* const data, const int size) {
 
 void write_png(const std::filesystem::path& path, const std::int64_t width, const std::int64_t height,
                const std::span<const std::uint8_t> rgb) {
-  constexpr std::int64_t kLargest = std::numeric_limits<int>::max() / 4;  // stb counts bytes of a row in int
-  if (width < 1 || height < 1 || width > kLargest || height > kLargest ||
+  if (width < 1 || height < 1 || width > kMostPngBytes || height > kMostPngBytes / (3 * width + 1) ||
       static_cast<std::int64_t>(rgb.size()) != width * height * 3) {
-    throw std::invalid_argument("[write_png] " + path.string() + ": required [height, width, 3] bytes; arrived " +
+    throw std::invalid_argument("[write_png] " + path.string() +
+                                ": required [height, width, 3] bytes, at most a thousand million; arrived " +
                                 std::to_string(rgb.size()) + " bytes for width " + std::to_string(width) + ", height " +
                                 std::to_string(height) + ".");
   }

@@ -115,7 +115,8 @@ std::shared_ptr<const Dataset> load_resisc45(const std::filesystem::path& folder
   const std::filesystem::path pictures = folder / "NWPU-RESISC45";
   const Parse parse = [](const std::string& line) {
     const std::size_t underscore = line.rfind('_');  // of "ground_track_field_012.jpg"
-    std::string class_name = underscore == std::string::npos ? "" : line.substr(0, underscore);
+    if (underscore == std::string::npos) return Listed{"", line};
+    const std::string class_name = line.substr(0, underscore);
     return Listed{class_name, class_name + "/" + line};
   };
   const std::filesystem::path list = folder / (split == Split::train ? "resisc45-train.txt" : "resisc45-test.txt");

@@ -207,11 +207,14 @@ class Reader {
   }
 
   // Numbers may be stored in a smaller type than their class.
-  void read_numbers(MatArray& array, const Element& element, const bool as_bytes) const {
+  void read_numbers(MatArray& array, const Element& element, const bool as_bytes) {
     const Bytes data = element.data;
     const bool stays_bytes = as_bytes && (element.type == kInt8 || element.type == kUint8);
-    if (!stays_bytes && array.count() > kMostNumbers) {
-      fail("holds over " + std::to_string(kMostNumbers) + " numbers that are no bytes.");
+    if (!stays_bytes) {
+      if (array.count() > kMostNumbers - numbers_) {
+        fail("holds over " + std::to_string(kMostNumbers) + " numbers that are no bytes.");
+      }
+      numbers_ += array.count();
     }
     const auto convert = [&]<typename Value>(Value) {
       const auto count = static_cast<std::int64_t>(data.size() / sizeof(Value));
@@ -278,6 +281,7 @@ class Reader {
   const std::filesystem::path& file_;
   std::uint64_t unpacked_ = 0;
   std::int64_t cells_ = 0;
+  std::int64_t numbers_ = 0;  // of all arrays together
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "datasets/bounds.hpp"
+#include "datasets/normalised.hpp"
 
 namespace datasets {
 namespace {
@@ -77,8 +78,10 @@ std::shared_ptr<const Dataset> materialise(const Dataset& source, const ForEach&
   };
   for_each((count + kRenderedAtOnce - 1) / kRenderedAtOnce, render_block);
   const std::span<const std::string> names = source.class_names();
-  return std::make_shared<const MemoryDataset>(std::move(pixels), source.image_size(), std::move(labels),
-                                               std::vector<std::string>(names.begin(), names.end()));
+  auto kept = std::make_shared<const MemoryDataset>(std::move(pixels), source.image_size(), std::move(labels),
+                                                    std::vector<std::string>(names.begin(), names.end()));
+  if (source.normalisation() == Normalisation{}) return kept;
+  return std::make_shared<const Normalised>(std::move(kept), source.normalisation());
 }
 
 std::shared_ptr<const Dataset> in_memory(std::shared_ptr<const Dataset> source, const ForEach& for_each,

@@ -98,9 +98,7 @@ std::vector<Format> make_formats() {
       {"class_folders",
        "train/CLASS/*, {test,val_in_folder,val}/CLASS/*",
        {"train", "test", "val", "Train", "Test", "training", "testing", "2750"},
-       [](const Path& folder) {
-         return has_all(folder, {"train"}) && !first_existing(folder, {"test", "val_in_folder", "val"}).empty();
-       },
+       [](const Path& folder) { return has_all(folder, {"train"}) && !test_folder(folder).empty(); },
        load_class_folders},
   };
 }
@@ -192,11 +190,15 @@ std::shared_ptr<const Dataset> load_real_set(const RealSet& set, const Split spl
   return std::make_shared<const Renamed>(std::move(loaded), std::move(names));
 }
 
+bool has_own_validation(const RealSet& set) {
+  return set.format->load == load_class_folders && has_validation_folder(set.folder);
+}
+
 RealSplits load_real_splits(const RealSet& set, const std::int64_t image_size, std::shared_ptr<const Dataset> test) {
   RealSplits splits;
   splits.test = test ? std::move(test) : load_real_set(set, Split::test, image_size);
   splits.train = load_real_set(set, Split::train, image_size);
-  if (set.format->load == load_class_folders && has_validation_folder(set.folder)) {
+  if (has_own_validation(set)) {
     splits.validation = load_real_set(set, Split::validation, image_size);
     return splits;
   }

@@ -50,6 +50,8 @@ std::string why_no_set(const std::filesystem::path& folder);
 // they are read.
 std::shared_ptr<const Dataset> load_real_set(const RealSet& set, Split split, std::int64_t image_size);
 
+bool has_own_validation(const RealSet& set);  // pictures in a folder for it, as EuroSAT
+
 // Divided as the reference code does it: a validation folder if the set has one (EuroSAT), else reference_split of the
 // training files. `test` is the test part if it was loaded before, at this image size.
 struct RealSplits {

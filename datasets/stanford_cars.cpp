@@ -43,6 +43,7 @@ std::shared_ptr<const Dataset> load_stanford_cars(const std::filesystem::path& f
     if (list.empty()) throw cars_error(folder, "holds no cars_test_annos_withlabels.mat; fetch it into this folder.");
   }
   const MatArray annotations = variable(list, "annotations");
+  if (annotations.count() == 0) throw cars_error(list, "holds no annotation; fetch it again.");
   std::vector<LabelledFile> files;
   for (std::int64_t i = 0; i < annotations.count(); ++i) {
     const MatArray* const file = annotations.field(i, "fname");

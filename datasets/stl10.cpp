@@ -38,6 +38,7 @@ std::shared_ptr<const Dataset> load_stl10(const std::filesystem::path& folder, c
                                       " has labels for " + std::to_string(label_bytes.size()) + " images of " +
                                       std::to_string(kImageBytes) + "; take both from the same set.");
   }
+  if (label_bytes.empty()) throw stl10_error(label_file, "is empty; fetch it again.");
   std::vector<std::int64_t> labels;
   for (const std::uint8_t label : label_bytes) {
     if (label < 1 || label > class_names.size()) {

@@ -1,5 +1,6 @@
 #include "datasets/torch_random.hpp"
 
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -9,7 +10,8 @@ namespace datasets {
 
 float TorchRandom::uniform(const float low, const float high) {
   constexpr std::uint32_t kMask = (1u << 24) - 1;
-  return static_cast<float>(bits_() & kMask) * 0x1.0p-24f * (high - low) + low;
+  // torch is built to multiply and add at once; so the bits are the same whatever this is built for.
+  return std::fma(static_cast<float>(bits_() & kMask) * 0x1.0p-24f, high - low, low);
 }
 
 std::int64_t TorchRandom::index(const std::int64_t count) { return static_cast<std::int64_t>(bits_()) % count; }

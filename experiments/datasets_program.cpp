@@ -186,7 +186,10 @@ std::vector<std::string> classes_without_images(const datasets::Dataset& part, c
 std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
   std::int64_t errors = 0;
   std::int64_t images = 0;
-  for (const auto& [name, split] : {std::pair{"train", datasets::Split::train}, {"test", datasets::Split::test}}) {
+  std::vector<std::pair<std::string, datasets::Split>> parts{{"train", datasets::Split::train},
+                                                             {"test", datasets::Split::test}};
+  if (datasets::has_own_validation(set)) parts.insert(parts.begin() + 1, {"validation", datasets::Split::validation});
+  for (const auto& [name, split] : parts) {
     try {
       const DatasetPtr part = [&] {
         const Waiting waiting(set.name + ": reading " + set.folder.string());
@@ -195,14 +198,13 @@ std::int64_t check(const datasets::RealSet& set, engine::ShardPool& pool) {
       images += part->size();
       const Survey found = survey(*part, pool, set.name + " " + name);
       std::vector<std::string> problems = found.errors;
-      for (const std::string& empty :
-           problems.empty() ? classes_without_images(*part, found) : std::vector<std::string>()) {
+      for (const std::string& empty : classes_without_images(*part, found)) {
         const std::string where = "[data] " + set.folder.string() + ": ";
         if (split == datasets::Split::train) {  // it would be trained as one that never occurs
           problems.push_back(where + "no picture (jpg, png, bmp, ppm, pgm) to train on of class '" + empty +
                              "'; remove the class, or add pictures.");
         } else {
-          std::printf("note: %sno picture of class '%s' to test on.\n", where.c_str(), empty.c_str());
+          std::printf("note: %sno picture of class '%s' in the %s part.\n", where.c_str(), empty.c_str(), name.c_str());
         }
       }
       for (const std::string& problem : problems) std::printf("%s\n", problem.c_str());

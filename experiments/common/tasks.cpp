@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -125,24 +124,42 @@ datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::st
   return text;
 }
 
-// Names and sizes of all files in the folder, and their bytes up to 2 GiB, and the words for them: results made from
-// other data must not be taken for these.
+// The files below the folder by name, each folder once, whichever links lead to it.
+void collect_files(const std::filesystem::path& folder, std::set<std::filesystem::path>& seen,
+                   std::vector<std::filesystem::path>& files) {
+  if (!seen.insert(std::filesystem::canonical(folder)).second) return;
+  std::vector<std::filesystem::directory_entry> entries;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) entries.push_back(entry);
+  std::ranges::sort(entries);
+  for (const auto& entry : entries) {
+    if (interrupt_requested()) throw Interrupted("stopped while listing " + folder.string() + ".");
+    if (entry.is_directory()) collect_files(entry.path(), seen, files);
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+}
+
+void hash_bytes(const std::filesystem::path& file, engine::Hash& hash) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw std::runtime_error("[data] " + file.string() + ": cannot be read; check its permissions.");
+  std::vector<char> block(1 << 20);
+  do {
+    stream.read(block.data(), std::ssize(block));
+    hash.add(std::string_view(block.data(), static_cast<std::size_t>(stream.gcount())));
+  } while (stream && !interrupt_requested());
+}
+
+// Names and sizes of all files in the folder, their bytes as long as those are 2 GiB together (of the others, when they were
+// last written), and the words for them: results made from other data must not be taken for these.
 std::string content_of(const datasets::RealSet& set, const datasets::TaskText& text) {
   const std::filesystem::path& folder = set.folder;
   std::vector<std::filesystem::path> files;
-  {
+  try {
     const Waiting waiting(set.name + ": listing " + folder.string());
-    constexpr auto kFollow = std::filesystem::directory_options::follow_directory_symlink;
-    try {
-      for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, kFollow)) {
-        if (interrupt_requested()) throw Interrupted("stopped while listing " + folder.string() + ".");
-        if (entry.is_regular_file()) files.push_back(entry.path());
-      }
-    } catch (const std::filesystem::filesystem_error& error) {  // a link to itself, or a folder that may not be read
-      throw std::runtime_error("[data] " + folder.string() + ": its files cannot be listed: " + error.code().message() +
-                               "; `datasets check` names the one to mend.");
-    }
-    std::ranges::sort(files);
+    std::set<std::filesystem::path> seen;
+    collect_files(folder, seen, files);
+  } catch (const std::filesystem::filesystem_error& error) {  // a link to itself, or a folder that may not be read
+    throw std::runtime_error("[data] " + error.path1().string() + ": cannot be followed: " + error.code().message() +
+                             "; mend or remove it.");
   }
   engine::Hash hash;
   std::uint64_t hashed = 0;
@@ -153,12 +170,14 @@ std::string content_of(const datasets::RealSet& set, const datasets::TaskText& t
     const std::uint64_t size = std::filesystem::file_size(file);
     hash.add(file.lexically_relative(folder).string());
     hash.add(size);
-    hashed += size;
+    if (size <= kMostHashed - hashed) {  // small ones behind a large one are still read
+      hashed += size;
+      hash_bytes(file, hash);
+    } else {
+      hash.add(static_cast<std::uint64_t>(std::filesystem::last_write_time(file).time_since_epoch().count()));
+    }
     progress.update(++done);
     if (interrupt_requested()) throw Interrupted("stopped while reading " + file.string() + ".");
-    if (hashed > kMostHashed) continue;
-    std::ifstream stream(file, std::ios::binary);
-    hash.add(std::string(std::istreambuf_iterator<char>(stream), {}));
   }
   for (const auto* const words : {&text.class_names, &text.aliases, &text.templates}) {
     for (const std::string& each : *words) hash.add(each + "\n");

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -31,7 +31,7 @@ void place(std::span<const float> chw, std::int64_t size, std::int64_t zoom, She
       for (std::int64_t channel = 0; channel < 3; ++channel) {
         const float value = chw[static_cast<std::size_t>((channel * size + y / zoom) * size + x / zoom)];
         const std::int64_t pixel = ((top + y) * sheet.width + left + x) * 3 + channel;
-        sheet.rgb[static_cast<std::size_t>(pixel)] = static_cast<std::uint8_t>(std::lround(255.0f * value));
+        sheet.rgb[static_cast<std::size_t>(pixel)] = datasets::nearest_byte(value);
       }
     }
   }
@@ -56,6 +56,10 @@ void write_contact_sheet(const datasets::Dataset& set, std::int64_t samples, con
   const std::int64_t margin = (static_cast<std::int64_t>(longest) + 1) * datasets::kGlyphWidth;
   const std::int64_t height = classes * (tile + kGap);
   Sheet sheet{margin + samples * (tile + kGap), {}};
+  if (height > datasets::kMostPngBytes / (3 * sheet.width + 1)) {
+    throw std::invalid_argument("[sheet] " + std::to_string(sheet.width) + " x " + std::to_string(height) +
+                                " pixels are too many for a sheet; show fewer or smaller images of each class.");
+  }
   sheet.rgb.assign(static_cast<std::size_t>(sheet.width * height * 3), kBackground);
   for (std::int64_t row = 0; row < classes; ++row) {
     const std::int64_t top = row * (tile + kGap) + (tile - datasets::kGlyphHeight) / 2;
@@ -67,7 +71,11 @@ void write_contact_sheet(const datasets::Dataset& set, std::int64_t samples, con
   for (std::int64_t i = 0; i < set.size(); ++i) {
     const std::int64_t row = set.label(i);
     if (placed[static_cast<std::size_t>(row)] >= samples) continue;
-    set.read_image(i, image);
+    try {
+      set.read_image(i, image);
+    } catch (const std::runtime_error&) {  // the survey tells of it
+      continue;
+    }
     const std::int64_t column = placed[static_cast<std::size_t>(row)]++;
     place(image, size, zoom, sheet, margin + column * (tile + kGap), row * (tile + kGap));
   }

@@ -171,6 +171,20 @@ BOOST_AUTO_TEST_CASE(damaged_png_is_refused) {
   check_refused(damaged, "the chunk at byte 33 does not match its check sum");
 }
 
+BOOST_AUTO_TEST_CASE(chunk_that_must_be_known_is_refused_and_others_are_skipped) {
+  const std::string whole = bytes_of_file(kPictures / "rgb.png");
+  const auto with_chunk = [&](const std::string& name) {
+    const auto sum = static_cast<std::uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(name.data()), 4));
+    std::string chunk = std::string(4, '\0') + name;
+    for (int shift = 24; shift >= 0; shift -= 8) chunk += static_cast<char>(sum >> shift);
+    return whole.substr(0, 33) + chunk + whole.substr(33);
+  };
+  check_refused(with_chunk("ABCD"), "has at byte 33 a chunk 'ABCD' that must be known and is not");
+  const TemporaryDirectory directory;
+  BOOST_CHECK(read_picture(directory.file("picture", with_chunk("abCD"))).rgb ==
+              read_picture(kPictures / "rgb.png").rgb);
+}
+
 BOOST_AUTO_TEST_CASE(hostile_extents_are_refused_before_memory_is_taken) {
   check_refused(png(60000, 60000, "x"), "60000 x 60000 pixels are not in 1 .. 100000000");
   check_refused(png(20, 20, "x"), "cannot be decoded (not enough pixels)");
@@ -198,7 +212,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_picture_is_named) {
   check_refused("P3 1 1 255 0 0 0", "looks like a plain PNM");
   std::string strange = png(1, 1, std::string(4, '\0'));
   strange.insert(33, chunk("\x1B\n\x9BX", ""));  // a message must not carry them to a terminal
-  check_refused(strange, "cannot be decoded (???X PNG chunk not known)");
+  check_refused(strange, "has at byte 33 a chunk '???X' that must be known");
   check_refused("anything", "is no PNG, JPEG, BMP or binary PPM file");
   std::string four = bytes_of_file(kPictures / "cmyk.jpg");
   four.replace(four.find("Adobe"), 5, "Other");

@@ -109,6 +109,8 @@ BOOST_AUTO_TEST_CASE(cifar_records_are_planes_behind_their_labels) {
   check_error(load, file, "holds 3073 bytes, which are not whole records of 3074");
   write(hundred / "test.bin", "");
   check_error(load, file, "is empty");
+  write(hundred / "test.bin", std::string("\x1F\x8B\x08\0\0\0\0\0\0\3\3\0\0\0\0\0\0\0\0\0", 20));
+  check_error(load, file, "is empty");
   std::filesystem::remove(hundred / "test.bin");
   check_error(load, file, "does not exist");
   BOOST_CHECK_THROW(datasets::load_cifar10(ten, Split::validation, 32), std::invalid_argument);
@@ -239,6 +241,10 @@ BOOST_AUTO_TEST_CASE(lists_choose_and_folders_order) {
   write(aerial / "resisc45-train.txt", "golf_course_001.jpg\nairport_007.jpg\n");
   write(aerial / "resisc45-test.txt", "airport_007.jpg\n");
   const auto land = datasets::load_resisc45(aerial, Split::train, 2);
+  write(aerial / "resisc45-test.txt", "foo.jpg\n");
+  check_error([&] { datasets::load_resisc45(aerial, Split::test, 2); },
+              "[list] " + (aerial / "resisc45-test.txt").string() + ": ", "line 1 shows no class: 'foo.jpg'");
+  write(aerial / "resisc45-test.txt", "airport_007.jpg\n");
   BOOST_CHECK((names_of(*land) == Names{"airport", "golf_course"}));
   BOOST_CHECK((brightness_of(*land) == Numbers{2, 1}));
 }
@@ -292,6 +298,14 @@ BOOST_AUTO_TEST_CASE(class_folders_are_numbered_by_the_training_set) {
   const auto test = datasets::load_class_folders(folder, Split::test, 2);
   BOOST_CHECK((labels_of(*test) == Numbers{2}));  // although it is the only class there
   BOOST_CHECK_THROW(datasets::load_class_folders(folder, Split::validation, 2), std::invalid_argument);
+
+  // ImageNet comes with a test/ of pictures without classes.
+  std::filesystem::rename(folder / "test", folder / "val_in_folder");
+  write_picture(folder / "test/1.png", 7);
+  BOOST_CHECK((brightness_of(*datasets::load_class_folders(folder, Split::test, 2)) == Numbers{5}));
+  BOOST_CHECK(!datasets::has_validation_folder(folder));
+  std::filesystem::remove_all(folder / "test");
+  std::filesystem::rename(folder / "val_in_folder", folder / "test");
 
   write(folder / "classes.txt", "zed\nay\n");
   check_error([&] { datasets::load_class_folders(folder, Split::train, 2); },

@@ -190,9 +190,11 @@ BOOST_AUTO_TEST_CASE(impossible_sizes_are_refused) {
   check_images_refused(big_endian({2051, 3, 2, 0}), "announces 3 of 2 x 0");
   check_images_refused(big_endian({2051, 1, 4097, 1}) + data, "sides 1 to 4096");
   check_images_refused(big_endian({2051, 1, 1, 0xFFFFFFFF}) + data, "sides 1 to 4096");
-  check_images_refused(big_endian({2051, 0xFFFFFFFF, 4096, 4096}) + data, "over the limit of 4 GiB");
-  check_images_refused(big_endian({2051, 0xFFFFFFFF, 1, 1}) + data, "more than the file can hold");
-  check_labels_refused(big_endian({2049, 0xFFFFFFFF}) + "123", "more than the file can hold");
+  check_images_refused(big_endian({2051, 1 << 20, 4096, 4096}) + data, "over the limit of 4 GiB");
+  check_images_refused(big_endian({2051, 1 << 26, 1, 1}) + data, "more than the file can hold");
+  check_labels_refused(big_endian({2049, 1 << 26}) + "123", "more than the file can hold");
+  check_images_refused(big_endian({2051, (1 << 26) + 1, 1, 1}) + data, "needs 1 to 67108864 images");
+  check_labels_refused(big_endian({2049, (1 << 26) + 1}) + "123", "needs at most 67108864 labels");
 }
 
 BOOST_AUTO_TEST_CASE(images_and_labels_must_belong_together) {

@@ -295,6 +295,17 @@ BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
   std::ofstream(folder.path() / "data/photos/test/cat/3.ppm") << "P6 1 1 255\nabcd";
   says(run_process("{bin}/datasets check photos" + data), 1,
        {"train/cat/1.ppm: is empty", "test/cat/3.ppm: 1 x 1 pixels need 3 bytes, but 4 follow", "[check] 2 errors"});
+  // A validation folder of its own is read too, and a sheet goes on without what cannot be read.
+  for (int i = 1; i <= 20; ++i) write_photo("own/train/cat/" + std::to_string(i) + ".ppm");
+  for (const std::string part : {"val", "test"}) write_photo("own/" + part + "/cat/1.ppm");
+  for (const char* const file : {"train/cat/1.ppm", "val/cat/1.ppm"})
+    std::ofstream(folder.path() / "data/own" / file) << "";
+  says(run_process("{bin}/datasets check own" + data), 1,
+       {"train/cat/1.ppm: is empty", "val/cat/1.ppm: is empty", "own: 22 images, 2 errors"});
+  says(run_process("{bin}/datasets show own" + data + "--out " + out), 0,
+       {"own.png", "train: 1 images cannot be read", "validation: 1 images cannot be read"});
+  check_refusal("{bin}/datasets show own --image-size 1024 --samples 1000" + data + "--out " + out, 1,
+                {"pixels are too many for a sheet"});
   check_refusal("{bin}/datasets check signs" + data, 1, {"'signs' is built in"});
   // A class without pictures, in a set whose name needs quotes.
   std::filesystem::create_directories(folder.path() / "data/my pictures/train/empty");
@@ -302,7 +313,7 @@ BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
     write_photo("my pictures/" + file);
   says(run_process("{bin}/datasets check 'my pictures/'" + data), 1,
        {"no picture (jpg, png, bmp, ppm, pgm) to train on of class 'empty'", "my pictures: 3 images, 1 error\n",
-        "note: [data] " + out + "/data/my pictures: no picture of class 'empty' to test on."});
+        "note: [data] " + out + "/data/my pictures: no picture of class 'empty' in the test part."});
   // What the programs would refuse: too few images to divide, two classes of one name.
   std::filesystem::remove(folder.path() / "data/my pictures/train/empty");
   says(run_process("{bin}/datasets check 'my pictures'" + data), 1, {"2 images are too few to divide", ", 1 error\n"});

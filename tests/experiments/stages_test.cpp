@@ -2,6 +2,7 @@
 // against new passes.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -200,6 +201,30 @@ BOOST_AUTO_TEST_CASE(captions_of_real_sets_are_clips_prompts) {
 
   const TaskSource before = find_source("own", folder.path());
   BOOST_CHECK_EQUAL(find_source("own", folder.path()).content, before.content);
+  // A file too large to be read hides no other behind it; of itself its time counts.
+  const std::filesystem::path large = folder.path() / "own/a.tar";
+  std::ofstream(large) << "x";
+  std::filesystem::resize_file(large, (std::uintmax_t{1} << 31) + 1);
+  const std::string with_large = find_source("own", folder.path()).content;
+  BOOST_CHECK_NE(with_large, before.content);
+  std::filesystem::last_write_time(large, std::filesystem::last_write_time(large) + std::chrono::seconds(9));
+  const std::string touched = find_source("own", folder.path()).content;
+  BOOST_CHECK_NE(touched, with_large);
+  std::ofstream(folder.path() / "own/notes") << "one";
+  const std::string one = find_source("own", folder.path()).content;
+  std::ofstream(folder.path() / "own/notes") << "two";
+  BOOST_CHECK_NE(find_source("own", folder.path()).content, one);
+  std::filesystem::remove(large);
+  std::filesystem::remove(folder.path() / "own/notes");
+  // Two links in each of thirty folders to the next: 2^30 ways, thirty folders.
+  for (int i = 0; i < 30; ++i) {
+    const auto level = [&](int n) { return folder.path() / "own" / ("level" + std::to_string(n)); };
+    std::filesystem::create_directories(level(i));
+    for (const char* const link : {"x", "y"}) std::filesystem::create_directory_symlink(level(i + 1), level(i) / link);
+  }
+  find_source("own", folder.path());
+  for (int i = 0; i < 30; ++i) std::filesystem::remove_all(folder.path() / "own" / ("level" + std::to_string(i)));
+
   std::filesystem::rename(folder.path() / "own", folder.path() / "renamed");  // the same files, other words
   BOOST_CHECK_NE(find_source("renamed", folder.path()).content, before.content);
 }
