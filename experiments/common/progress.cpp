@@ -63,7 +63,8 @@ std::string Progress::line(std::int64_t done, double loss) const {
   }
   text += format(" %lld/%lld", static_cast<long long>(done), static_cast<long long>(total_));
   if (!std::isnan(loss)) text += format("  loss %.3f", loss);
-  text += format("  %.0f %s/s", rate * static_cast<double>(unit_), unit_name_.c_str());
+  const double units = rate * static_cast<double>(unit_);
+  text += format(units < 10.0 ? "  %.1f %s/s" : "  %.0f %s/s", units, unit_name_.c_str());
   text += done < total_ && rate > 0.0 ? "  " + duration(static_cast<double>(total_ - done) / rate) + " left"
                                       : "  " + duration(elapsed);
   return text;
