@@ -7,6 +7,9 @@ The two JAX kernels are compared with each other; ours is held to torch.func by 
     python3 -m venv .ntk && .ntk/bin/pip install jax==0.4.30 jaxlib==0.4.30 'numpy<2' frozendict
     .ntk/bin/pip install --no-deps neural-tangents==0.6.5     # the newest; its TensorFlow bridge is not needed
     .ntk/bin/python experiments/peers/ntk.py --benchmark build/release/bin/benchmark --threads 2
+
+Where JAX ends with "could not append a binary post-op" (seen on a processor without AVX-512), its oneDNN rewriter is turned
+off by XLA_FLAGS=--xla_disable_hlo_passes=onednn-matmul-rewriter,onednn-ops-rewriter,onednn-contraction-rewriter
 """
 
 import argparse
