@@ -20,9 +20,11 @@ std::runtime_error folders_error(const std::filesystem::path& folder, const std:
 
 bool holds_folders(const std::filesystem::path& folder) {
   std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) return false;
-  std::vector<std::string> unfollowed;
-  return !folder_names(folder, &unfollowed).empty();
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->is_directory(ignored) && !entry->path().filename().string().starts_with('.')) return true;
+  }
+  return false;
 }
 
 std::vector<std::string> class_paths(const std::filesystem::path& folder, const int depth) {

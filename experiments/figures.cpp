@@ -16,7 +16,7 @@ void draw(const std::filesystem::path& run) {
   if (!std::filesystem::is_directory(run)) throw std::runtime_error("[figures] " + run.string() + ": no such folder.");
   if (!std::filesystem::exists(run / "results.json")) {
     throw std::runtime_error("[figures] " + run.string() +
-                             ": no results.json in this folder; it is there when `reproduce` has come to its end.");
+                             ": no results.json in this folder; it is there when the run has come to its end.");
   }
   if (!Gnuplot().is_there()) throw std::runtime_error("[figures] " + std::string(kNoGnuplot));
   const RunFolder folder(run);
@@ -35,7 +35,8 @@ void draw(const std::filesystem::path& run) {
 int main(int argc, char** argv) {
   using namespace experiments;
   CommandLine line(
-      "Draws the figures of a run again, from the results that `reproduce` or one of its experiments left in a folder: "
+      "Draws the figures of a run, from the results that `reproduce`, one of its experiments or `sweep` left in a "
+      "folder: "
       "SVG\n"
       "files in its sub-folder `figures`, and report.html. Nothing is computed anew. Needs gnuplot.");
   std::filesystem::path run;

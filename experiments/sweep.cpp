@@ -5,13 +5,10 @@ int main(int argc, char** argv) {
   using namespace experiments;
   return run_sweep_program(
       argc, argv,
-      "Runs the whole chain for each value of one number of the recipe and each of several seeds: pre-training, "
-      "fine-tuning in\n"
-      "both modes, addition, negation and disentanglement. Prints tables of means and deviations over seeds, and of "
-      "how "
-      "far\n"
-      "linear is ahead of standard within each run. Writes results.json, manifest.json and a folder for each run into "
-      "--out;\n"
-      "finished stages are skipped. Ctrl-C stops; the same command goes on.",
+      "Runs the whole chain for each value of one number of the recipe and each of several seeds: pre-training,\n"
+      "fine-tuning in both modes, addition, negation and disentanglement. Prints tables of means and deviations\n"
+      "over seeds, and of how far linear is ahead of standard within each run. Writes results.json, manifest.json\n"
+      "and a folder for each run into --out, of which `figures` makes figures; finished stages are skipped. Ctrl-C\n"
+      "stops; the same command goes on.",
       "sweep", Swept::by_name);
 }

@@ -1,41 +1,61 @@
 #include "experiments/arithmetic/sweep.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "experiments/arithmetic/head_overlap.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/task_arithmetic.hpp"
 #include "experiments/common/recipe_numbers.hpp"
 #include "experiments/common/text_table.hpp"
+#include "models/vit.hpp"
 
 namespace experiments {
 namespace {
 
-bool is_untrained(const SweepSettings& settings, double value) {
-  return settings.vary == kPretrainSteps && value == 0.0;
-}
-
-Recipe with(Recipe recipe, const SweepSettings& settings, double value) {
-  if (is_untrained(settings, value)) {
-    recipe.pretrain.steps = 0;
+Recipe with(Recipe recipe, const std::string& vary, double value) {
+  if (vary == kPretrainSteps && value == 0.0) {
+    recipe.pretrain.steps = 0;  // the weights that all begin with
   } else {
-    recipe_number(settings.vary).set(recipe, value);
+    recipe_number(vary).set(recipe, value);
   }
   return recipe;
 }
 
-// Each once, in ascending order.
-template <class T>
-std::vector<T> in_order(const std::vector<T>& values) {
-  const std::set<T> ordered(values.begin(), values.end());
-  return {ordered.begin(), ordered.end()};
+// The values in ascending order, each once. Throws if one is none that the number can have.
+std::vector<double> checked_values(const Recipe& recipe, const SweepSettings& settings) {
+  std::map<std::string, double> by_name;  // of the folder that it has
+  for (const double value : settings.values) {
+    try {
+      models::Vit(with(recipe, settings.vary, value).vit);  // do width and heads, size and patch fit?
+    } catch (const std::exception& error) {
+      throw std::invalid_argument("[sweep] cannot vary " + settings.vary + " to " + written(value) + ": " +
+                                  error.what());
+    }
+    const auto [known, is_new] = by_name.emplace(written(value), value);
+    if (!is_new && known->second != value)
+      throw std::invalid_argument("[sweep] two values of " + settings.vary + " are written " + known->first + ".");
+  }
+  std::vector<double> values;
+  for (const auto& [name, value] : by_name) values.push_back(value);
+  std::ranges::sort(values);
+  return values;
+}
+
+// Does the pre-training depend on the number?
+bool shapes_pretraining(const Recipe& recipe, const std::string& vary) {
+  Recipe other = recipe;
+  std::visit([&other](auto in) { *in(other) += 1; }, recipe_number(vary).in);
+  return to_json(other.pretrain) != to_json(recipe.pretrain) || to_json(other.vit) != to_json(recipe.vit);
 }
 
 double overlap_of(const Pretrained& pretrained, const std::vector<TaskSource>& sources, const std::string& control) {
@@ -58,7 +78,7 @@ std::optional<double> number_at(const Json& run, const Path& path) {
   return at->get<double>();
 }
 
-// Mean and deviation over the runs that have it; null if none does.
+// Mean and deviation over the runs that have it, and how many those are; null if none does, the deviation also of one.
 Json spread_of(const std::vector<const Json*>& runs, const std::function<std::optional<double>(const Json&)>& number) {
   std::vector<double> values;
   for (const Json* run : runs) {
@@ -66,7 +86,9 @@ Json spread_of(const std::vector<const Json*>& runs, const std::function<std::op
   }
   if (values.empty()) return nullptr;
   const Spread over_seeds = spread(values);
-  return {{"mean", over_seeds.mean}, {"deviation", over_seeds.deviation}};
+  return {{"mean", over_seeds.mean},
+          {"deviation", values.size() > 1 ? Json(over_seeds.deviation) : Json(nullptr)},
+          {"seeds", values.size()}};
 }
 
 struct Quantity {
@@ -113,25 +135,19 @@ Json summary_of(const std::vector<const Json*>& runs) {
 }  // namespace
 
 std::vector<double> default_lengths(std::int64_t steps) {
-  std::vector<double> lengths;
-  for (const std::int64_t length : {std::int64_t{0}, steps / 64, steps / 16, steps / 4, steps})
-    lengths.push_back(static_cast<double>(length));
-  return in_order(lengths);
+  const std::set<std::int64_t> lengths{0, steps / 64, steps / 16, steps / 4, steps};
+  return {lengths.begin(), lengths.end()};
 }
 
 Json sweep(const Context& context, const std::vector<TaskSource>& sources, const std::string& control,
            const SweepSettings& settings, const RunFolder& folder) {
-  const std::vector<double> values = in_order(settings.values);
-  const std::vector<std::uint64_t> seeds = in_order(settings.seeds);
+  const std::vector<double> values = checked_values(context.recipe, settings);
+  const std::set<std::uint64_t> seeds(settings.seeds.begin(), settings.seeds.end());
   if (values.empty() || seeds.empty())
     throw std::invalid_argument("[sweep] needs one value and one seed at least; arrived " +
                                 std::to_string(values.size()) + " and " + std::to_string(seeds.size()) + ".");
-  bool shares_pretraining = true;
-  for (const double value : values) {
-    const Recipe recipe = with(context.recipe, settings, value);
-    shares_pretraining = shares_pretraining && to_json(recipe.pretrain) == to_json(context.recipe.pretrain) &&
-                         to_json(recipe.vit) == to_json(context.recipe.vit);
-  }
+  const Recipe first = with(context.recipe, settings.vary, values.front());  // what is varied decides nothing before
+  const bool shares_pretraining = !shapes_pretraining(first, settings.vary);
   Json results{{"vary", settings.vary}, {"values", values},      {"seeds", seeds},          {"tasks", Json::array()},
                {"control", control},    {"runs", Json::array()}, {"summary", Json::array()}};
   std::vector<TaskSource> tasks;
@@ -147,26 +163,21 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
                          {"content", contents(sources)},
                          {"control", control},
                          {"grid_images", settings.grid_images},
-                         {"vit", to_json(context.recipe.vit)},
-                         {"pretrain", to_json(context.recipe.pretrain)},
-                         {"finetune", to_json(context.recipe.finetune)},
-                         {"arithmetic", arithmetic(context.recipe)}};
-  const Json manifest = folder.begin("sweep", fingerprint, context.seed, context.pool.threads());
+                         {"vit", to_json(first.vit)},
+                         {"pretrain", to_json(first.pretrain)},
+                         {"finetune", to_json(first.finetune)},
+                         {"arithmetic", arithmetic(first)}};
+  const Json manifest = folder.begin("sweep", fingerprint, *seeds.begin(), context.pool.threads());
   for (const double value : values) {
     const RunFolder of_value(folder / (settings.vary + "_" + written(value)));
     for (const std::uint64_t seed : seeds) {
       const std::string name = "seed_" + std::to_string(seed);
-      const Context own{with(context.recipe, settings, value), seed, context.pool};
+      const Context own{with(context.recipe, settings.vary, value), seed, context.pool};
       const RunFolder here(of_value / name);
       const RunFolder pretrain_folder(shares_pretraining ? folder / name : here / "pretrain");
-      const std::filesystem::path file = pretrain_folder / "pretrained.safetensors";
-      Json run{{"value", value}, {"seed", seed}, {"final_loss", nullptr}};
-      if (is_untrained(settings, value)) {
-        save_pretrained(file, untrained(own));
-      } else {
-        run["final_loss"] = pretrain(own, sources, pretrain_folder).at("final_loss");
-      }
-      const Pretrained pretrained = load_pretrained(file);
+      Json run{
+          {"value", value}, {"seed", seed}, {"final_loss", pretrain(own, sources, pretrain_folder).at("final_loss")}};
+      const Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
       run["head_overlap"] = overlap_of(pretrained, sources, control);
       finetune_all(own, pretrained, tasks, here / "finetune");
       run.update(task_arithmetic(own, {pretrained, sources, control, here / "finetune"}, settings.grid_images, here));
@@ -193,6 +204,7 @@ std::string sweep_table(const Json& results) {
   const auto one = [](double value) { return decimals(value, 1); };
 
   // A line of means for each value, and below it one of deviations if there are several seeds.
+  bool some_missing = false;
   using Cells = std::vector<std::pair<Json, std::function<std::string(double)>>>;
   const auto table_of = [&](TextTable table, const auto& cells_of) {
     for (const Json& row : results.at("summary")) {
@@ -201,8 +213,12 @@ std::string sweep_table(const Json& results) {
         const bool is_mean = std::string_view(key) == "mean";
         if (!is_mean && seeds == 1) continue;
         std::vector<std::string> texts;
-        for (const auto& [number, write] : cells)
-          texts.push_back(number.is_null() ? "-" : write(number.at(key).template get<double>()));
+        for (const auto& [number, write] : cells) {
+          const Json value = number.is_null() ? Json(nullptr) : number.at(key);
+          const bool of_all = number.is_null() || number.at("seeds").template get<std::size_t>() == seeds;
+          texts.push_back(or_dash(value, write) + (is_mean && !of_all ? "*" : ""));
+          some_missing = some_missing || !of_all;
+        }
         table.row(is_mean ? written(row.at("value").get<double>()) : "  deviation", texts);
       }
     }
@@ -264,7 +280,8 @@ std::string sweep_table(const Json& results) {
           });
   return text + "chance " + percent(results.at("summary").at(0).at("chance").at("mean").get<double>()) +
          ";  loss: of pre-training, its last hundredth;  scale: the learned factor on the logits;\n"
-         "overlap: share of a task's class contrasts that lies among another's\n";
+         "overlap: share of a task's class contrasts that lies among another's\n" +
+         (some_missing ? "*: not of all seeds, as some have no such number (no gap to close)\n" : "");
 }
 
 }  // namespace experiments

@@ -33,9 +33,9 @@ std::vector<double> default_lengths(std::int64_t steps);  // 0, steps/64, steps/
 // The stage. Pre-trains on all `sources`, the control included, and fine-tunes and evaluates the others. Each run lies in
 // <folder>/<vary>_<value>/seed_<seed>; a pre-training that does not depend on the value in <folder>/seed_<seed>. What is
 // done is skipped. Returns vary, values, seeds, tasks, control, the runs (value, seed, final_loss of pre-training or null,
-// head_overlap, and what task_arithmetic() returns), and a summary of each value: mean and deviation over seeds of the same
-// numbers, and of linear_minus_standard within a run. Throws std::invalid_argument, before anything is computed, if there
-// is no value or seed, or a value that the number cannot have.
+// head_overlap, and what task_arithmetic() returns), and a summary of each value: mean and deviation over the seeds that have
+// them of the same numbers, and of linear_minus_standard within a run. Throws std::invalid_argument, before anything is
+// computed, if there is no value or seed, or a value with which there is no such model.
 Json sweep(const Context& context, const std::vector<TaskSource>& sources, const std::string& control,
            const SweepSettings& settings, const RunFolder& folder);
 

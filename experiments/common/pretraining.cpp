@@ -118,6 +118,17 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   const std::filesystem::path file = folder / "pretrained.safetensors";
   if (const auto results = folder.already_done("pretrain", fingerprint, file)) return *results;
   const Json manifest = folder.begin("pretrain", fingerprint, context.seed, context.pool.threads(), file);
+  if (recipe.steps == 0) {
+    const Pretrained start = untrained(context);
+    save_pretrained(file, start);
+    const Json results{{"final_loss", nullptr},
+                       {"logit_scale", std::exp(start.logit_scale)},
+                       {"parameters", start.vit.layout()->numel()},
+                       {"checksum", nn::checksum(start.theta0)},
+                       {"seconds", stopwatch.seconds()}};
+    folder.finish(manifest, results);
+    return results;
+  }
 
   const models::Vit vit(context.recipe.vit);
   const nn::Model model = vit.model();
@@ -140,7 +151,7 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
                                                  static_cast<std::size_t>(batch.labels.numel()));
     models::ContrastiveStep result = models::contrastive_step(model, theta, batch.images, texts, captions,
                                                               scale[logit_scale].item(), context.shards());
-    const double lr_scale = nn::cosine_schedule(index, std::min(recipe.warmup, recipe.steps / 4), recipe.steps);
+    const double lr_scale = nn::cosine_schedule(index, warmup_steps(recipe), recipe.steps);
     const nn::Clip clip = nn::clip_norm(result.gradient, 1.0, context.pool);
     optimizer.step(theta, result.gradient, context.pool, lr_scale, clip.factor);
     nn::ParamTree scale_gradient(shared_scale_layout);

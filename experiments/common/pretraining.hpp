@@ -25,7 +25,8 @@ struct Pretrained {
 };
 
 // Writes <folder>/pretrained.safetensors and results.json; skipped if both are there from the same recipe, seed and
-// tasks. Returns the results: final_loss, losses (sampled), logit_scale, seconds.
+// tasks. Returns the results: final_loss, losses (sampled), logit_scale, seconds. Of 0 steps the weights are untrained(), and
+// final_loss is null.
 Json pretrain(const Context& context, const std::vector<TaskSource>& sources, const RunFolder& folder);
 
 // What pre-training begins with: the initial weights of the seed and CLIP's logit scale.

@@ -7,6 +7,7 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <variant>
 
 #include "engine/autodiff/inspect.hpp"
 #include "engine/parallel/precision.hpp"

@@ -43,6 +43,8 @@ Recipe small() {  // about an hour on two cores
 
 }  // namespace
 
+std::int64_t warmup_steps(const PretrainRecipe& recipe) { return std::min(recipe.warmup, recipe.steps / 4); }
+
 std::span<const std::string_view> preset_names() { return kPresets; }
 
 std::size_t preset_index(std::string_view name) {
@@ -90,7 +92,7 @@ Json to_json(const PretrainRecipe& r) {
           {"lr", r.lr},
           {"beta2", r.beta2},
           {"weight_decay", r.weight_decay},
-          {"warmup", r.warmup},
+          {"warmup", warmup_steps(r)},
           {"domain_only", r.domain_only},
           {"wrong_class", r.wrong_class},
           {"alias", r.alias},

@@ -24,12 +24,14 @@ struct PretrainRecipe {
   double lr = 1e-3;
   double beta2 = 0.98;
   double weight_decay = 0.05;
-  std::int64_t warmup = 100;  // steps; at most a quarter of all
+  std::int64_t warmup = 100;  // steps, unless a quarter of all are fewer
   double domain_only = 0.20;  // captions that name no class
   double wrong_class = 0.05;  // of the others, captions that name another class
   double alias = 0.08;        // captions that use the class's second, rarer word
   double wrong_alias = 0.70;  // of those, the share that names another class
 };
+
+std::int64_t warmup_steps(const PretrainRecipe& recipe);
 
 struct FinetuneRecipe {
   std::int64_t train_images = 4000;

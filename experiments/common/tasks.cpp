@@ -124,17 +124,51 @@ datasets::TaskText text_of(const datasets::RealSet& set, std::span<const std::st
   return text;
 }
 
-// The files below the folder by name, each folder once, whichever links lead to it.
-void collect_files(const std::filesystem::path& folder, std::set<std::filesystem::path>& seen,
-                   std::vector<std::filesystem::path>& files) {
-  if (!seen.insert(std::filesystem::canonical(folder)).second) return;
-  std::vector<std::filesystem::directory_entry> entries;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) entries.push_back(entry);
-  std::ranges::sort(entries);
-  for (const auto& entry : entries) {
-    if (interrupt_requested()) throw Interrupted("stopped while listing " + folder.string() + ".");
-    if (entry.is_directory()) collect_files(entry.path(), seen, files);
-    if (entry.is_regular_file()) files.push_back(entry.path());
+// What lies below a folder by name. Each folder is entered once, whichever links lead to it; of every other way there only
+// where it leads is noted.
+struct Listing {
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> links;  // "a/again -> a"
+};
+
+class Lister {
+ public:
+  explicit Lister(const std::filesystem::path& root) : root_(root), real_root_(std::filesystem::canonical(root)) {
+    enter(root);
+  }
+  Listing result() && { return std::move(listing_); }
+
+ private:
+  void enter(const std::filesystem::path& folder) {
+    const std::filesystem::path real = std::filesystem::canonical(folder);
+    if (!seen_.insert(real).second) {
+      listing_.links.push_back(folder.lexically_relative(root_).string() + " -> " +
+                               real.lexically_relative(real_root_).string());
+      return;
+    }
+    std::vector<std::filesystem::directory_entry> entries;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) entries.push_back(entry);
+    std::ranges::sort(entries);
+    for (const auto& entry : entries) {
+      if (interrupt_requested()) throw Interrupted("stopped while listing " + folder.string() + ".");
+      if (entry.is_directory()) enter(entry.path());
+      if (entry.is_regular_file()) listing_.files.push_back(entry.path());
+    }
+  }
+
+  std::filesystem::path root_;
+  std::filesystem::path real_root_;
+  std::set<std::filesystem::path> seen_;
+  Listing listing_;
+};
+
+Listing list_files(const datasets::RealSet& set) {
+  const Waiting waiting(set.name + ": listing " + set.folder.string());
+  try {
+    return Lister(set.folder).result();
+  } catch (const std::filesystem::filesystem_error& error) {  // a link to itself, or a folder that may not be read
+    throw std::runtime_error("[data] " + error.path1().string() + ": cannot be followed: " + error.code().message() +
+                             "; mend or remove it.");
   }
 }
 
@@ -146,22 +180,16 @@ void hash_bytes(const std::filesystem::path& file, engine::Hash& hash) {
     stream.read(block.data(), std::ssize(block));
     hash.add(std::string_view(block.data(), static_cast<std::size_t>(stream.gcount())));
   } while (stream && !interrupt_requested());
+  if (stream.bad()) throw std::runtime_error("[data] " + file.string() + ": cannot be read to its end.");
 }
 
 // Names and sizes of all files in the folder, their bytes as long as those are 2 GiB together (of the others, when they were
 // last written), and the words for them: results made from other data must not be taken for these.
 std::string content_of(const datasets::RealSet& set, const datasets::TaskText& text) {
   const std::filesystem::path& folder = set.folder;
-  std::vector<std::filesystem::path> files;
-  try {
-    const Waiting waiting(set.name + ": listing " + folder.string());
-    std::set<std::filesystem::path> seen;
-    collect_files(folder, seen, files);
-  } catch (const std::filesystem::filesystem_error& error) {  // a link to itself, or a folder that may not be read
-    throw std::runtime_error("[data] " + error.path1().string() + ": cannot be followed: " + error.code().message() +
-                             "; mend or remove it.");
-  }
+  const auto [files, links] = list_files(set);
   engine::Hash hash;
+  for (const std::string& link : links) hash.add(link + "\n");
   std::uint64_t hashed = 0;
   std::int64_t done = 0;
   Progress progress(set.name + " fingerprint", static_cast<std::int64_t>(files.size()), 0, 1, "files");
@@ -330,10 +358,10 @@ TaskSource find_source(const std::string& name, const std::filesystem::path& dat
 std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::string& control,
                                      const std::filesystem::path& data) {
   if (tasks.empty()) tasks = world_task_names();
+  for (std::string& name : tasks) name = plain_name(name);
   if (control != "none") tasks.push_back(control);
   std::vector<TaskSource> sources;
-  for (std::string& name : tasks) {
-    name = plain_name(name);
+  for (const std::string& name : tasks) {
     const auto same = [&name](const TaskSource& source) { return source.name == name; };
     if (std::ranges::any_of(sources, same))
       throw std::invalid_argument("[tasks] '" + name + "' is named twice, or is the control as well.");

@@ -535,61 +535,73 @@ std::vector<Figure> sweep_figures(const Json& results) {
     ticks += (i > 0 ? ", " : "") + quoted(written(rows[i].at("value").get<double>())) + " " + std::to_string(i);
   }
   const auto figure = [&](const std::string& caption) {
-    return Figure{.caption = caption + over,
+    return Figure{.caption = caption,
                   .script = "set multiplot layout 1,2\nset xlabel " + quoted(results.at("vary").get<std::string>()) +
-                            "\nset xtics (" + ticks + ")\nset xrange [-0.3:" +
-                            number(static_cast<double>(rows.size()) - 0.7) + "]\nset yrange [0:0.01<*]\n",
+                            "\nset xtics (" + ticks +
+                            ")\nset xrange [-0.3:" + number(static_cast<double>(rows.size()) - 0.7) + "]\n",
                   .files = {},
                   .width = 860,
                   .height = 400};
   };
-  // A curve of each mode; what all modes share is drawn in grey.
+  // A curve of each mode; what all modes share is drawn in grey. False if no run has such a number.
   const auto panel = [&](Figure& into, const std::string& key, const std::string& label, double factor,
                          const std::string& shared = {}) {
-    const auto is_missing = [&](const Json& row) { return row.at("modes").at(kModes[0]).at(key).is_null(); };
-    if (std::ranges::all_of(rows, is_missing)) return;  // as a gap that is none
+    const auto of_mode = [&key](const char* mode) {
+      return [&key, mode](const Json& row) -> const Json& { return row.at("modes").at(mode).at(key); };
+    };
+    double least = 0.0;
+    bool is_empty = true;
     std::vector<std::string> parts;
     const auto curve = [&](const std::string& file, double shift, const auto& spread_of) {
       std::string data;
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const Json& spread = spread_of(rows[i]);
         if (spread.is_null()) continue;
-        data += line({number(static_cast<double>(i) + shift), number(spread.at("mean"), factor),
-                      number(spread.at("deviation"), factor)});
+        const double mean = factor * spread.at("mean").template get<double>();
+        const Json& over_seeds = spread.at("deviation");  // null of one
+        const double deviation = over_seeds.is_null() ? 0.0 : factor * over_seeds.template get<double>();
+        least = std::min(least, mean - deviation);
+        data += line({number(static_cast<double>(i) + shift), number(mean), number(deviation)});
       }
+      if (data.empty()) return std::string();
       into.files.emplace_back(file, data);
       return "'" + file + "' using 1:2:3 with yerrorlines";
     };
+    for (std::size_t m = 0; m < kModes.size(); ++m) {
+      const double shift = 0.04 * (static_cast<double>(m) - 1.0);  // side by side, so that bars do not hide each other
+      const std::string drawn = curve(key + "_" + kModes[m], shift, of_mode(kModes[m]));
+      if (drawn.empty()) continue;
+      is_empty = false;
+      parts.push_back(drawn + " lt " + std::to_string(m + 1) + " title " + quoted(kModes[m]));
+    }
+    if (is_empty) return false;
     if (!shared.empty()) {
       parts.push_back(curve(shared, 0.0, [&](const Json& row) -> const Json& { return row.at(shared); }) +
                       " lt 8 dt 3 ps 0.5 title 'zero-shot'");
     }
-    for (std::size_t m = 0; m < kModes.size(); ++m) {
-      // Side by side, so that bars do not hide each other.
-      const double shift = 0.04 * (static_cast<double>(m) - 1.0);
-      parts.push_back(curve(key + "_" + kModes[m], shift,
-                            [&](const Json& row) -> const Json& { return row.at("modes").at(kModes[m]).at(key); }) +
-                      " lt " + std::to_string(m + 1) + " title " + quoted(kModes[m]));
-    }
-    into.script += "set ylabel " + quoted(label) + "\n" + plot(parts);
+    into.script += std::string("set yrange ") + (least < 0.0 ? "[*:0.01<*]" : "[0:0.01<*]") + "\nset ylabel " +
+                   quoted(label) + "\n" + plot(parts);
+    return true;
   };
-  std::vector<Figure> figures{
-      figure("The sum of all task vectors: average test accuracy (left), and the share of the "
-             "gap from zero-shot to single-task accuracy that it closes (right).")};
-  figures[0].script += "set key bottom right\n";
-  panel(figures[0], "absolute", "all tasks added (%)", 100, "zero_shot");
-  panel(figures[0], "gap_closed", "gap closed (%)", 100);
-  if (results.at("tasks").size() > 1) {
-    const bool has_control = results.at("control") != "none";
-    Figure second = figure(std::string("Disentanglement error over [0, 1] x [0, 1], as the sum over both tasks") +
-                           (has_control ? " (left); accuracy on a task whose vector is subtracted, where low is "
-                                          "forgotten (right)."
-                                        : "."));
-    second.script += "set key top right\n";
-    panel(second, "xi_zero_to_one", "xi", 1);
-    if (has_control) panel(second, "negation_target", "negated task (%)", 100, "zero_shot");
-    figures.push_back(std::move(second));
-  }
+  std::vector<Figure> figures;
+  Figure sums = figure("The sum of all task vectors: average test accuracy");
+  sums.script += "set key bottom right\n";
+  panel(sums, "absolute", "all tasks added (%)", 100, "zero_shot");
+  const bool has_gap = panel(sums, "gap_closed", "gap closed (%)", 100);
+  sums.caption +=
+      (has_gap ? " (left), and the share of the gap from zero-shot to single-task accuracy that it closes (right)."
+               : ".") +
+      over;
+  figures.push_back(std::move(sums));
+
+  Figure apart = figure("");
+  apart.script += "set key top right\n";
+  if (panel(apart, "xi_zero_to_one", "xi", 1))
+    apart.caption += "Disentanglement error over [0, 1] x [0, 1], as the sum over both tasks. ";
+  if (panel(apart, "negation_target", "negated task (%)", 100, "zero_shot"))
+    apart.caption += "Test accuracy on a task whose vector is subtracted, where low is forgotten.";
+  apart.caption += over;
+  if (!apart.files.empty()) figures.push_back(std::move(apart));
   return figures;
 }
 

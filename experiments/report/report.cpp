@@ -223,8 +223,8 @@ Drawn write_report(const std::filesystem::path& folder) {
   const auto refuse = [&](const std::exception& error) {
     throw std::runtime_error(
         "[report] " + (folder / "results.json").string() +
-        " and manifest.json beside it are not what `reproduce` or one of its experiments leaves: " + error.what() +
-        ".");
+        " and manifest.json beside it are not what `reproduce`, one of its experiments or `sweep` leaves: " +
+        error.what() + ".");
   };
   try {
     html = page(gathered(manifest, results), manifest, folder, drawing);

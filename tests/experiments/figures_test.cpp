@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/tensor/random.hpp"
+#include "experiments/arithmetic/sweep.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "experiments/report/catalogue.hpp"
 #include "tests/experiments/finished_run.hpp"
@@ -57,7 +58,7 @@ Json swept(const std::vector<std::string>& missing = {}) {
                {"tasks", {"a", "b"}}, {"control", "objects"}, {"summary", Json::array()}};
   const auto number = [&](const std::string& name, double mean) {
     const bool is_missing = std::ranges::find(missing, name) != missing.end();
-    return is_missing ? Json(nullptr) : Json{{"mean", mean}, {"deviation", 0.01}};
+    return is_missing ? Json(nullptr) : Json{{"mean", mean}, {"deviation", 0.01}, {"seeds", 2}};
   };
   for (const double value : {8.0, 16.0}) {
     Json row{{"value", value}};
@@ -168,7 +169,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_said_in_one_line_and_leaves_the_pag
   fs::resize_file(folder / "results.json", 1000);
   refused("", {(folder / "results.json").string(), "parse error"});
   write_json(folder / "results.json", Json::array());
-  refused("", {(folder / "results.json").string(), "not what `reproduce` or one of its experiments leaves"});
+  refused("", {(folder / "results.json").string(), "not what `reproduce`, one of its experiments or `sweep` leaves"});
   Json results = read_json(finished_run() + "/results.json");
   results.at("disentanglement").at("pairs").front().erase("modes");
   write_json(folder / "results.json", results);
@@ -231,6 +232,17 @@ BOOST_AUTO_TEST_CASE(a_sweep_has_its_figures_and_leaves_out_what_no_run_has) {
   BOOST_CHECK(without.find("all tasks added") != std::string::npos);
   BOOST_CHECK(without.find("gap closed") == std::string::npos);
   BOOST_CHECK(text_of(folder.path() / "report.html").find("Linear minus standard") != std::string::npos);
+  // A sum may fall below zero-shot, and a mode lack what others have, a seed what others have.
+  Json below = swept();
+  for (Json& row : below["summary"]) {
+    for (const char* mode : {"posthoc", "linear"}) row["modes"][mode]["gap_closed"]["mean"] = -0.5;
+    row["modes"]["standard"]["gap_closed"] = nullptr;
+    row["modes"]["linear"]["gap_closed"]["deviation"] = nullptr;
+    row["modes"]["linear"]["gap_closed"]["seeds"] = 1;
+  }
+  BOOST_CHECK(drawn(below).find("gap closed") != std::string::npos);
+  check_says({0, experiments::sweep_table(below)}, "-50.0*");
+  check_says({0, experiments::sweep_table(below)}, "not of all seeds");
 }
 
 BOOST_AUTO_TEST_CASE(damaged_results_are_an_exception_and_nothing_worse) {
