@@ -15,8 +15,9 @@ namespace {
 void draw(const std::filesystem::path& run) {
   if (!std::filesystem::is_directory(run)) throw std::runtime_error("[figures] " + run.string() + ": no such folder.");
   if (!std::filesystem::exists(run / "results.json")) {
-    throw std::runtime_error("[figures] " + run.string() +
-                             ": no results.json in this folder; it is there when the run has come to its end.");
+    throw std::runtime_error(
+        "[figures] " + run.string() +
+        ": no results.json in this folder; it is there when `reproduce`, or what else ran, has come to its end.");
   }
   if (!Gnuplot().is_there()) throw std::runtime_error("[figures] " + std::string(kNoGnuplot));
   const RunFolder folder(run);
