@@ -241,11 +241,12 @@ void check_all(const Options& options, engine::ShardPool& pool) {
     sets.push_back(*std::move(set));
   }
   if (options.names.empty()) sets = datasets::find_real_sets(options.data);
-  const std::string hint = hint_of_parent(options.data);
-  if (sets.empty())
+  if (sets.empty()) {
+    const std::string hint = hint_of_parent(options.data);
     throw std::invalid_argument("[check] no set in " + options.data.string() +
                                 "; `datasets list` tells the layouts that are looked for." +
                                 (hint.empty() ? hint : " " + hint));
+  }
   std::int64_t errors = 0;
   for (const datasets::RealSet& set : sets) errors += check(set, pool);
   if (errors > 0)

@@ -34,6 +34,11 @@ Tangents as_tangents(std::string_view where, const ParamTree& tree, const std::s
   return {tensors.begin(), tensors.end()};
 }
 
+// The tangent of an output; zeros if it is absent.
+Tensor or_zeros(const engine::Tangent& y_dot, const Tensor& primal) {
+  return y_dot.has_value() ? y_dot->tensor() : Tensor::zeros(primal.shape(), primal.dtype());
+}
+
 // A gradient that is written where it stands: the rules put each parameter's cotangent into its part of one buffer, which is
 // neither set to zero first nor gathered afterwards.
 struct Gradient {
@@ -62,12 +67,8 @@ TangentRecording record(const Model& f, const ParamTree& theta0, const Tensor& i
   return {linearize(of_params(f, input), as_vars(theta0)), theta0.shared_layout()};
 }
 
-Tensor TangentRecording::output(const engine::Tangent& y_dot) const {
-  return y_dot.has_value() ? y_dot->tensor() : Tensor::zeros(primal().shape(), primal().dtype());
-}
-
 Tensor TangentRecording::push(const ParamTree& v) const {
-  return output(record_.push(as_tangents("push", v, layout_))[0]);
+  return or_zeros(record_.push(as_tangents("push", v, layout_))[0], primal());
 }
 
 Tensor TangentRecording::push_difference(const ParamTree& a, const ParamTree& b) const {
@@ -75,7 +76,8 @@ Tensor TangentRecording::push_difference(const ParamTree& a, const ParamTree& b)
   require_layout("push", b, layout_);
   const std::vector<Tensor> to = a.tensors();
   const std::vector<Tensor> from = b.tensors();
-  return output(record_.push([&](std::size_t i) { return engine::Tangent(engine::sub(to[i], from[i])); })[0]);
+  const auto difference = [&](std::size_t i) { return engine::Tangent(engine::sub(to[i], from[i])); };
+  return or_zeros(record_.push(difference)[0], primal());
 }
 
 ParamTree TangentRecording::pull(const Tensor& u) const& {
@@ -104,10 +106,7 @@ StreamOutput stream(const Model& f, const ParamTree& theta0, const Tensor& input
     tangents.push_back(as_tangents("stream", direction, theta0.shared_layout()));
   const engine::Dual dual = jvp(of_params(f, input), as_vars(theta0), tangents)[0];
   StreamOutput output{dual.primal.tensor(), {}};
-  for (const engine::Tangent& y_dot : dual.tangents) {
-    output.tangents.push_back(y_dot.has_value() ? y_dot->tensor()
-                                                : Tensor::zeros(output.primal.shape(), output.primal.dtype()));
-  }
+  for (const engine::Tangent& y_dot : dual.tangents) output.tangents.push_back(or_zeros(y_dot, output.primal));
   return output;
 }
 

@@ -31,7 +31,6 @@ class TangentRecording {  // one batch, recorded at one point
 
  private:
   friend TangentRecording record(const Model& f, const ParamTree& theta0, const engine::Tensor& input);
-  engine::Tensor output(const engine::Tangent& y_dot) const;
   TangentRecording(engine::Linearization record, std::shared_ptr<const Layout> layout)
       : record_(std::move(record)), layout_(std::move(layout)) {}
   engine::Linearization record_;

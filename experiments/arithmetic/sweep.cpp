@@ -58,31 +58,25 @@ bool shapes_pretraining(const Recipe& recipe, const std::string& vary) {
   return to_json(other.pretrain) != to_json(recipe.pretrain) || to_json(other.vit) != to_json(recipe.vit);
 }
 
-double overlap_of(const Pretrained& pretrained, const std::vector<TaskSource>& sources, const std::string& control) {
+double overlap_of(const TaskVectorInputs& inputs) {
+  const TextEmbedder& words = inputs.pretrained.words;
   std::vector<engine::Tensor> heads;
-  for (const TaskSource& source : sources) {
-    if (source.name != control) heads.push_back(pretrained.words.rows(pretrained.words.prompts(source.text)));
-  }
+  for (const TaskSource& task : without_control(inputs)) heads.push_back(words.rows(words.prompts(task.text)));
   return head_overlap(heads);
 }
 
-// A number of a run by the path to it.
-using Path = std::vector<std::string>;
-std::optional<double> number_at(const Json& run, const Path& path) {
-  const Json* at = &run;
-  for (const std::string& key : path) {
-    const auto found = at->find(key);
-    if (found == at->end() || found->is_null()) return std::nullopt;
-    at = &*found;
-  }
-  return at->get<double>();
+// A number of a run by the path to it, "/modes/linear/xi/at_one"; none if it is null or not there.
+std::optional<double> number_at(const Json& run, const std::string& path) {
+  const Json::json_pointer place(path);
+  if (!run.contains(place) || run.at(place).is_null()) return std::nullopt;
+  return run.at(place).get<double>();
 }
 
 // Mean and deviation over the runs that have it, and how many those are; null if none does, the deviation also of one.
-Json spread_of(const std::vector<const Json*>& runs, const std::function<std::optional<double>(const Json&)>& number) {
+Json spread_of(const std::vector<Json>& runs, const std::function<std::optional<double>(const Json&)>& number) {
   std::vector<double> values;
-  for (const Json* run : runs) {
-    if (const std::optional<double> value = number(*run)) values.push_back(*value);
+  for (const Json& run : runs) {
+    if (const std::optional<double> value = number(run)) values.push_back(*value);
   }
   if (values.empty()) return nullptr;
   const Spread over_seeds = spread(values);
@@ -92,33 +86,31 @@ Json spread_of(const std::vector<const Json*>& runs, const std::function<std::op
 }
 
 struct Quantity {
-  const char* name;  // its key in the summary
-  Path path;         // below modes.<mode>
+  std::string name;  // its key in the summary
+  std::string path;  // below /modes/<mode>
 };
 
 const std::vector<Quantity>& quantities() {
-  static const std::vector<Quantity> list{{"single_task", {"single_task"}},
-                                          {"absolute", {"absolute"}},
-                                          {"normalised", {"normalised"}},
-                                          {"gap_closed", {"gap_closed"}},
-                                          {"alpha", {"alpha"}},
-                                          {"xi_at_one", {"xi", "at_one"}},
-                                          {"xi_zero_to_one", {"xi", "mean_zero_to_one"}},
-                                          {"xi_search_box", {"xi", "mean_search_box"}},
-                                          {"negation_target", {"negation", "target"}},
-                                          {"negation_control", {"negation", "control"}}};
+  static const std::vector<Quantity> list{{"single_task", "/single_task"},
+                                          {"absolute", "/absolute"},
+                                          {"normalised", "/normalised"},
+                                          {"gap_closed", "/gap_closed"},
+                                          {"alpha", "/alpha"},
+                                          {"xi_at_one", "/xi/at_one"},
+                                          {"xi_zero_to_one", "/xi/mean_zero_to_one"},
+                                          {"xi_search_box", "/xi/mean_search_box"},
+                                          {"negation_target", "/negation/target"},
+                                          {"negation_control", "/negation/control"}};
   return list;
 }
 
-Json summary_of(const std::vector<const Json*>& runs) {
-  Json summary;
-  for (const char* key : {"final_loss", "logit_scale", "head_overlap", "chance", "zero_shot"})
-    summary[key] = spread_of(runs, [&](const Json& run) { return number_at(run, {key}); });
+Json summary_of(double value, const std::vector<Json>& runs) {
+  Json summary{{"value", value}};
+  for (const std::string key : {"final_loss", "logit_scale", "head_overlap", "chance", "zero_shot"})
+    summary[key] = spread_of(runs, [&](const Json& run) { return number_at(run, "/" + key); });
   for (const auto& [name, path] : quantities()) {
     const auto of_mode = [&path = path](const Json& run, const std::string& mode) {
-      Path whole{"modes", mode};
-      whole.insert(whole.end(), path.begin(), path.end());
-      return number_at(run, whole);
+      return number_at(run, "/modes/" + mode + path);
     };
     for (const char* mode : kModes)
       summary["modes"][mode][name] = spread_of(runs, [&](const Json& run) { return of_mode(run, mode); });
@@ -150,11 +142,8 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
   const bool shares_pretraining = !shapes_pretraining(first, settings.vary);
   Json results{{"vary", settings.vary}, {"values", values},      {"seeds", seeds},          {"tasks", Json::array()},
                {"control", control},    {"runs", Json::array()}, {"summary", Json::array()}};
-  std::vector<TaskSource> tasks;
   for (const TaskSource& source : sources) {
-    if (source.name == control) continue;
-    tasks.push_back(source);
-    results["tasks"].push_back(source.name);
+    if (source.name != control) results["tasks"].push_back(source.name);
   }
   const Json fingerprint{{"stage", "sweep"},
                          {"vary", settings.vary},
@@ -170,6 +159,7 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
   const Json manifest = folder.begin("sweep", fingerprint, *seeds.begin(), context.pool.threads());
   for (const double value : values) {
     const RunFolder of_value(folder / (settings.vary + "_" + written(value)));
+    std::vector<Json> runs;
     for (const std::uint64_t seed : seeds) {
       const std::string name = "seed_" + std::to_string(seed);
       const Context own{with(context.recipe, settings.vary, value), seed, context.pool};
@@ -178,20 +168,14 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
       Json run{
           {"value", value}, {"seed", seed}, {"final_loss", pretrain(own, sources, pretrain_folder).at("final_loss")}};
       const Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
-      run["head_overlap"] = overlap_of(pretrained, sources, control);
-      finetune_all(own, pretrained, tasks, here / "finetune");
-      run.update(task_arithmetic(own, {pretrained, sources, control, here / "finetune"}, settings.grid_images, here));
-      results["runs"].push_back(std::move(run));
+      const TaskVectorInputs inputs{pretrained, sources, control, here / "finetune"};
+      run["head_overlap"] = overlap_of(inputs);
+      finetune_all(own, pretrained, without_control(inputs), inputs.finetuned);
+      run.update(task_arithmetic(own, inputs, settings.grid_images, here));
+      results["runs"].push_back(run);
+      runs.push_back(std::move(run));
     }
-  }
-  for (const double value : values) {
-    std::vector<const Json*> runs;
-    for (const Json& run : results.at("runs")) {
-      if (run.at("value").get<double>() == value) runs.push_back(&run);
-    }
-    Json summary{{"value", value}};
-    summary.update(summary_of(runs));
-    results["summary"].push_back(std::move(summary));
+    results["summary"].push_back(summary_of(value, runs));
   }
   folder.finish(manifest, results);
   return results;

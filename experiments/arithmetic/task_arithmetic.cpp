@@ -37,12 +37,12 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
                      const RunFolder& folder) {
   const Json addition = task_addition(context, inputs, RunFolder(folder / "task_addition"));
   std::vector<double> chances;
-  for (const TaskSource& source : without_control(inputs))
-    chances.push_back(1.0 / static_cast<double>(source.text.class_names.size()));
+  const std::vector<TaskSource> tasks = without_control(inputs);
+  for (const TaskSource& source : tasks) chances.push_back(1.0 / static_cast<double>(source.text.class_names.size()));
   Json results{{"logit_scale", std::exp(inputs.pretrained.logit_scale)},
                {"chance", mean(chances)},
                {"zero_shot", average(addition.at("zero_shot"))}};
-  const std::vector<TaskPair> task_pairs = default_pairs(without_control(inputs));
+  const std::vector<TaskPair> task_pairs = default_pairs(tasks);
   Json pairs = Json::array();
   if (!task_pairs.empty()) {
     pairs = disentanglement(context, inputs, task_pairs, {kGridPoints, kGridRange, grid_images},

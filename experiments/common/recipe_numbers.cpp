@@ -9,33 +9,32 @@
 namespace experiments {
 namespace {
 
-constexpr double kLeastCount = 1.0;
 constexpr double kAboveZero = 1e-12;
 constexpr double kLargestCount = 1e12;
 
 constexpr std::array kNumbers{
-    RecipeNumber{"pretrain-steps", "Steps of pre-training", [](Recipe& r) { return &r.pretrain.steps; }, kLeastCount},
+    RecipeNumber{"pretrain-steps", "Steps of pre-training", [](Recipe& r) { return &r.pretrain.steps; }},
     RecipeNumber{"images-per-domain", "Web images of each task for pre-training",
-                 [](Recipe& r) { return &r.pretrain.images_per_domain; }, kLeastCount},
+                 [](Recipe& r) { return &r.pretrain.images_per_domain; }},
     RecipeNumber{"pretrain-lr", "Learning rate of pre-training", [](Recipe& r) { return &r.pretrain.lr; }, kAboveZero},
-    RecipeNumber{"finetune-steps", "Steps of fine-tuning", [](Recipe& r) { return &r.finetune.steps; }, kLeastCount},
-    RecipeNumber{"batch", "Images of a step of fine-tuning", [](Recipe& r) { return &r.finetune.batch; }, kLeastCount},
+    RecipeNumber{"finetune-steps", "Steps of fine-tuning", [](Recipe& r) { return &r.finetune.steps; }},
+    RecipeNumber{"batch", "Images of a step of fine-tuning", [](Recipe& r) { return &r.finetune.batch; }},
     RecipeNumber{"finetune-lr", "Learning rate of fine-tuning, the same in both modes",
                  [](Recipe& r) { return &r.finetune.lr; }, kAboveZero},
     RecipeNumber{"weight-decay", "Weight decay of fine-tuning", [](Recipe& r) { return &r.finetune.weight_decay; },
                  0.0},
     RecipeNumber{"train-images", "Images of each task for fine-tuning",
-                 [](Recipe& r) { return &r.finetune.train_images; }, kLeastCount},
+                 [](Recipe& r) { return &r.finetune.train_images; }},
     RecipeNumber{"validation-images", "Images of each task for choosing alpha",
-                 [](Recipe& r) { return &r.finetune.validation_images; }, kLeastCount},
+                 [](Recipe& r) { return &r.finetune.validation_images; }},
     RecipeNumber{"test-images", "Images of each task for the reported accuracies",
-                 [](Recipe& r) { return &r.finetune.test_images; }, kLeastCount},
-    RecipeNumber{"width", "Width of the vision transformer", [](Recipe& r) { return &r.vit.width; }, kLeastCount},
-    RecipeNumber{"depth", "Its number of blocks", [](Recipe& r) { return &r.vit.depth; }, kLeastCount},
-    RecipeNumber{"heads", "Its attention heads", [](Recipe& r) { return &r.vit.heads; }, kLeastCount},
-    RecipeNumber{"patch", "Its patch size in pixels", [](Recipe& r) { return &r.vit.patch; }, kLeastCount},
+                 [](Recipe& r) { return &r.finetune.test_images; }},
+    RecipeNumber{"width", "Width of the vision transformer", [](Recipe& r) { return &r.vit.width; }},
+    RecipeNumber{"depth", "Its number of blocks", [](Recipe& r) { return &r.vit.depth; }},
+    RecipeNumber{"heads", "Its attention heads", [](Recipe& r) { return &r.vit.heads; }},
+    RecipeNumber{"patch", "Its patch size in pixels", [](Recipe& r) { return &r.vit.patch; }},
     RecipeNumber{"embedding", "Extent of image features and word vectors; the fewer, the more the tasks' heads overlap",
-                 [](Recipe& r) { return &r.vit.embedding; }, kLeastCount},
+                 [](Recipe& r) { return &r.vit.embedding; }},
 };
 
 }  // namespace

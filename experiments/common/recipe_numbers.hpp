@@ -15,7 +15,7 @@ struct RecipeNumber {
   std::string_view name;  // of its option, without the dashes
   std::string_view help;
   std::variant<std::int64_t* (*)(Recipe&), double* (*)(Recipe&)> in;  // where it stands in a recipe
-  double least;                                                       // 1 of every whole number
+  double least = 1.0;                                                 // as of every whole number
 
   bool is_whole() const noexcept { return in.index() == 0; }
   // Throws std::invalid_argument if it is too small, or a fraction where a whole number is needed.

@@ -546,20 +546,17 @@ std::vector<Figure> sweep_figures(const Json& results) {
   // A curve of each mode; what all modes share is drawn in grey. False if no run has such a number.
   const auto panel = [&](Figure& into, const std::string& key, const std::string& label, double factor,
                          const std::string& shared = {}) {
-    const auto of_mode = [&key](const char* mode) {
-      return [&key, mode](const Json& row) -> const Json& { return row.at("modes").at(mode).at(key); };
-    };
     double least = 0.0;
     bool is_empty = true;
     std::vector<std::string> parts;
-    const auto curve = [&](const std::string& file, double shift, const auto& spread_of) {
+    const auto curve = [&](const std::string& file, double shift, const std::string& path) {
       std::string data;
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Json& spread = spread_of(rows[i]);
+        const Json& spread = rows[i].at(Json::json_pointer(path));
         if (spread.is_null()) continue;
-        const double mean = factor * spread.at("mean").template get<double>();
+        const double mean = factor * spread.at("mean").get<double>();
         const Json& over_seeds = spread.at("deviation");  // null of one
-        const double deviation = over_seeds.is_null() ? 0.0 : factor * over_seeds.template get<double>();
+        const double deviation = over_seeds.is_null() ? 0.0 : factor * over_seeds.get<double>();
         least = std::min(least, mean - deviation);
         data += line({number(static_cast<double>(i) + shift), number(mean), number(deviation)});
       }
@@ -569,15 +566,14 @@ std::vector<Figure> sweep_figures(const Json& results) {
     };
     for (std::size_t m = 0; m < kModes.size(); ++m) {
       const double shift = 0.04 * (static_cast<double>(m) - 1.0);  // side by side, so that bars do not hide each other
-      const std::string drawn = curve(key + "_" + kModes[m], shift, of_mode(kModes[m]));
+      const std::string drawn = curve(key + "_" + kModes[m], shift, std::string("/modes/") + kModes[m] + "/" + key);
       if (drawn.empty()) continue;
       is_empty = false;
       parts.push_back(drawn + " lt " + std::to_string(m + 1) + " title " + quoted(kModes[m]));
     }
     if (is_empty) return false;
     if (!shared.empty()) {
-      parts.push_back(curve(shared, 0.0, [&](const Json& row) -> const Json& { return row.at(shared); }) +
-                      " lt 8 dt 3 ps 0.5 title 'zero-shot'");
+      parts.push_back(curve(shared, 0.0, "/" + shared) + " lt 8 dt 3 ps 0.5 title 'zero-shot'");
     }
     into.script += std::string("set yrange ") + (least < 0.0 ? "[*:0.01<*]" : "[0:0.01<*]") + "\nset ylabel " +
                    quoted(label) + "\n" + plot(parts);
