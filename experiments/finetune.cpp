@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
       .required()
       .among({"standard", "linear"});
   add_pretrained_options(line, begin);
+  add_linearise_option(line, begin.cut);
   return run_program(line, argc, argv, [&] {
     const TaskSource source = find_source(task, options.data);
     if (options.out == default_out(kPlace)) options.out = finetuned_folder(default_out("finetune"), mode, task);

@@ -17,13 +17,8 @@ int main(int argc, char** argv) {
       "goes on.");
   TaskVectorOptions options;
   KernelRegressionOptions settings;
-  std::string cut = "features";
   std::optional<std::int64_t> iterations;
   add_task_vector_options(line, options, "kernel_regression");
-  line.option("--linearise", cut,
-              "features: the encoder, as linear fine-tuning does; logits: encoder and head, which makes the problem "
-              "convex")
-      .among({"features", "logits"});
   line.option("--l2", settings.l2, "lambda of the term lambda/2 |tau|^2 added to the mean training loss")
       .between(0.0, 1e6, "not negative");
   line.option("--tolerance", settings.tolerance, "Converged when the gradient has this share of its first norm")
@@ -32,7 +27,6 @@ int main(int argc, char** argv) {
       .at_least_one();
   return run_task_vector_program(
       line, argc, argv, options, [&](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
-        settings.cut = cut == "logits" ? Cut::logits : Cut::features;
         settings.iterations = iterations.value_or(kernel_regression_iterations(options.common.preset));
         return kernel_regression_table(kernel_regression(context, inputs, settings, folder));
       });

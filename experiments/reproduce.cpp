@@ -7,7 +7,7 @@
 
 #include "experiments/arithmetic/addition.hpp"
 #include "experiments/common/finetuning.hpp"
-#include "experiments/common/program.hpp"
+#include "experiments/common/pretrained_options.hpp"
 #include "experiments/common/progress.hpp"
 #include "experiments/common/stopwatch.hpp"
 #include "experiments/report/catalogue.hpp"
@@ -16,14 +16,19 @@
 namespace experiments {
 namespace {
 
+constexpr const char* kAll = "all";
+
 struct Options {
   CommonOptions common;
   std::vector<std::string> tasks;
   std::string control = "objects";
-  std::vector<std::string> experiments;  // none: all that these tasks allow
+  Cut cut = Cut::features;
+  std::vector<std::string> experiments;  // none: those that run by default
 
   bool asks_for(const std::string& name) const { return std::ranges::find(experiments, name) != experiments.end(); }
-  bool includes(const std::string& name) const { return experiments.empty() || asks_for(name); }
+  bool includes(const Experiment& experiment) const {
+    return asks_for(experiment.name) || asks_for(kAll) || (experiments.empty() && experiment.by_default);
+  }
   bool stops_after_pretraining() const {
     return !experiments.empty() &&
            std::ranges::all_of(experiments, [](const auto& name) { return name == "pretrain"; });
@@ -56,7 +61,8 @@ Json run_chain(const Context& context, const std::vector<TaskSource>& sources, c
   results["seconds"]["pretrain"] = pretraining.at("seconds");
   pick(pretraining, {"parameters", "captions", "final_loss", "logit_scale", "losses"}, results["pretrain"]);
   if (options.stops_after_pretraining()) return results;
-  const Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
+  Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
+  pretrained.cut = options.cut;
 
   for (const TaskSource& source : sources) {
     if (source.name == options.control) continue;
@@ -75,7 +81,7 @@ Json run_chain(const Context& context, const std::vector<TaskSource>& sources, c
   const TaskVectorInputs inputs{pretrained, sources, options.control, finetuned};
   const Chain chain{context, inputs, options.common.preset};
   for (const Experiment& experiment : catalogue()) {
-    if (!experiment.run || !options.includes(experiment.name)) continue;
+    if (!experiment.run || !options.includes(experiment)) continue;
     if (const std::string reason = why_not(experiment, without_control(inputs).size(), options); !reason.empty()) {
       say(experiment.name + ": left out, " + reason);
       continue;
@@ -116,7 +122,7 @@ void print_tables(const Json& results, const Options& options) {
     if (!results.contains(experiment.name)) continue;
     if (options.asks_for(experiment.name)) {
       std::printf("\n%s\n", experiment.table(results.at(experiment.name)).c_str());
-    } else if (options.experiments.empty() && experiment.name == "task_addition") {
+    } else if ((options.experiments.empty() || options.asks_for(kAll)) && experiment.name == "task_addition") {
       std::printf("\n%s\n", addition_table(results.at(experiment.name)).c_str());
     }
   }
@@ -132,15 +138,16 @@ void reproduce(const Options& options) {
   const RunFolder folder(options.common.out);
   engine::ShardPool pool(thread_count(options.common));
   const Context context{chosen_recipe(options.common), options.common.seed, pool};
-  const Json fingerprint{{"preset", options.common.preset},
-                         {"seed", context.seed},
-                         {"tasks", names},
-                         {"control", options.control},
-                         {"content", contents(sources)},
-                         {"vit", to_json(context.recipe.vit)},
-                         {"pretrain", to_json(context.recipe.pretrain)},
-                         {"finetune", to_json(context.recipe.finetune)},
-                         {"arithmetic", arithmetic(context.recipe)}};
+  Json fingerprint{{"preset", options.common.preset},
+                   {"seed", context.seed},
+                   {"tasks", names},
+                   {"control", options.control},
+                   {"content", contents(sources)},
+                   {"vit", to_json(context.recipe.vit)},
+                   {"pretrain", to_json(context.recipe.pretrain)},
+                   {"finetune", to_json(context.recipe.finetune)},
+                   {"arithmetic", arithmetic(context.recipe)}};
+  note_cut(fingerprint, options.cut);
   Json manifest = folder.begin("reproduce", fingerprint, context.seed, pool.threads());
   const Stopwatch stopwatch;
   Json results = run_chain(context, sources, options, folder);
@@ -170,10 +177,13 @@ int main(int argc, char** argv) {
   add_common_options(line, options.common, "");
   line.option("--tasks", options.tasks, "Tasks to learn and add (default: the eight built-in ones)");
   line.option("--control", options.control, "A task to pre-train on and watch, or none");
-  line.option(
-          "--experiments", options.experiments,
-          "Which to run, with what they need before them (default: all that these tasks allow); the results of others "
-          "that are in --out stay in the report")
-      .among(experiment_names());
+  add_linearise_option(line, options.cut);
+  std::vector<std::string> known = experiment_names();
+  known.emplace_back(kAll);
+  line.option("--experiments", options.experiments,
+              "Which to run, with what they need before them, or all that these tasks allow (default: these, without "
+              "random_init and kernel_regression, which take longer than the others together); the results of others "
+              "that are in --out stay in the report")
+      .among(known);
   return run_program(line, argc, argv, [&] { reproduce(options); });
 }

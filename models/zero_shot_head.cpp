@@ -12,8 +12,8 @@ namespace models {
 using engine::Tensor;
 using engine::Var;
 
-ZeroShotHead::ZeroShotHead(const Tensor& class_embeddings, const double scale)
-    : weights_(engine::scale(class_embeddings, scale).tensor()) {
+ZeroShotHead::ZeroShotHead(const Tensor& class_embeddings, const double scale, const HeadInput input)
+    : weights_(engine::scale(class_embeddings, scale).tensor()), input_(input) {
   if (class_embeddings.shape().rank() != 2) {
     throw engine::ShapeError("[zero_shot_head] the class embeddings must be [K, E]; arrived " +
                              to_string(class_embeddings.shape()) + ".");
@@ -21,7 +21,8 @@ ZeroShotHead::ZeroShotHead(const Tensor& class_embeddings, const double scale)
 }
 
 Var ZeroShotHead::logits(const Var& features) const {
-  return engine::linear(engine::l2_normalize(features), weights_.to(features.dtype()));
+  const Var z = input_ == HeadInput::normalised ? features : engine::l2_normalize(features);
+  return engine::linear(z, weights_.to(features.dtype()));
 }
 
 Var ZeroShotHead::loss(const Var& features, const Tensor& labels) const {

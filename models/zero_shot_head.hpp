@@ -1,6 +1,6 @@
 // A classification head made from text, frozen: logits = s · ⟨w_c, z/‖z‖⟩.                  [Radford et al. 2021,
 // section 3.1] The features are normalised here, after the encoder, so what is linearised is the un-normalised feature
-// (as in the paper's code).
+// (as in the paper's code); unless the model before it does so already, and this is a linear map.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,13 @@
 
 namespace models {
 
+enum class HeadInput { of_any_length, normalised };
+
 class ZeroShotHead {
  public:
   // class_embeddings [K, E] are the w_c, rows of unit length, made by a text tower (models/prompt_ensemble.hpp) or of word
   // vectors (models/word_vectors.hpp). s is exp(logit_scale).
-  ZeroShotHead(const engine::Tensor& class_embeddings, double scale);
+  ZeroShotHead(const engine::Tensor& class_embeddings, double scale, HeadInput input = HeadInput::of_any_length);
 
   // Computed in the features' element type.
   engine::Var logits(const engine::Var& features) const;                              // [B, E] -> [B, K]
@@ -24,6 +26,7 @@ class ZeroShotHead {
 
  private:
   engine::Tensor weights_;  // [K, E], scaled by s
+  HeadInput input_;
 };
 
 // The fraction of features whose prediction is the label, each of the B rows counted once.

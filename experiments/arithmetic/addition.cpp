@@ -59,7 +59,7 @@ class Addition {
   Addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks,
            const AdditionOptions& options)
       : shards_(context.shards()),
-        model_(pretrained.vit.model()),
+        model_(pretrained.model()),
         tangent_model_(model_, pretrained.theta0),
         tasks_(tasks),
         modes_(modes_of(tasks)),

@@ -93,7 +93,7 @@ class Disentanglement {
         alphas_(symmetric_alphas(grid)),
         shards_(context.shards()),
         pretrained_(pretrained),
-        model_(pretrained.vit.model(), pretrained.theta0) {}
+        model_(pretrained.model(), pretrained.theta0) {}
 
   const std::vector<double>& alphas() const { return alphas_; }
 

@@ -28,42 +28,18 @@ using engine::Tensor;
 
 constexpr std::array<const char*, 2> kSolvers{"adamw", "solved"};
 
-// The share of rows whose first largest value is the label's; values [N, K] f32.
-double share_of_largest(const Features& logits) {
-  const std::int64_t N = logits.values.shape()[0];
-  const std::int64_t K = logits.values.shape()[1];
-  const float* row = logits.values.data<float>();
-  std::int64_t correct = 0;
-  for (std::int64_t n = 0; n < N; ++n, row += K)
-    correct += std::max_element(row, row + K) - row == logits.labels.data<std::int64_t>()[n] ? 1 : 0;
-  return static_cast<double>(correct) / static_cast<double>(N);
-}
-
-// The network linearised where it is cut, and what lies behind the cut.
-struct CutModel {
-  CutModel(const Pretrained& pretrained, const models::ZeroShotHead& task_head, Cut where)
-      : head(task_head),
-        cut(where),
-        f(
-            cut == Cut::features ? pretrained.vit.model()
-                                 : [features = pretrained.vit.model(), h = task_head](
-                                       const nn::Params& p, const engine::Var& x) { return h.logits(features(p, x)); },
-            pretrained.theta0) {}
+struct TaskModel {  // the network linearised at θ0, and the head of one task behind it
+  TaskModel(const Pretrained& pretrained, const datasets::TaskText& text)
+      : head(zero_shot_head(pretrained, text)), f(pretrained.model(), pretrained.theta0) {}
 
   nn::Loss loss() const {
-    return [this](const engine::Var& outputs, const Tensor& labels) {
-      return cut == Cut::features ? head.loss(outputs, labels) : engine::cross_entropy(outputs, labels);
-    };
-  }
-  double accuracy(const Features& outputs) const {
-    return cut == Cut::features ? experiments::accuracy(head, outputs) : share_of_largest(outputs);
+    return [this](const engine::Var& outputs, const Tensor& labels) { return head.loss(outputs, labels); };
   }
   double accuracy(const datasets::Dataset& images, const nn::ParamTree& tau, const nn::Shards& shards) const {
-    return accuracy(tangent_features(f, images, std::span(&tau, 1), shards).at(1.0, 0));
+    return experiments::accuracy(head, tangent_features(f, images, std::span(&tau, 1), shards).at(1.0, 0));
   }
 
   models::ZeroShotHead head;
-  Cut cut;
   nn::TangentModel f;
 };
 
@@ -136,7 +112,7 @@ struct Solution {
 // L-BFGS from τ = 0, or from where a checkpoint is.
 class Solver {
  public:
-  Solver(const Context& context, const CutModel& model, const TaskData& task, const KernelRegressionOptions& options,
+  Solver(const Context& context, const TaskModel& model, const TaskData& task, const KernelRegressionOptions& options,
          std::filesystem::path checkpoint, Json fingerprint)
       : shards_(context.shards()),
         model_(model),
@@ -206,7 +182,7 @@ class Solver {
   }
 
   nn::Shards shards_;
-  const CutModel& model_;
+  const TaskModel& model_;
   const TaskData& task_;
   KernelRegressionOptions options_;
   std::filesystem::path checkpoint_;
@@ -228,7 +204,7 @@ double cosine(const nn::ParamTree& a, const nn::ParamTree& b) { return ratio(dot
 // One task's outputs with its own task vector alone (direction 0) and with the sum of all (direction 1).
 struct AddedOutputs {
   std::string task;
-  CutModel model;
+  models::ZeroShotHead head;
   TangentFeatures validation;
   TangentFeatures test;
 };
@@ -237,7 +213,7 @@ Json add_up(const std::vector<AddedOutputs>& tasks) {
   // Over the tasks: the accuracy of α times the sum, or of the task's own vector.
   const auto accuracies = [&](TangentFeatures AddedOutputs::*split, double alpha, std::size_t direction) {
     std::vector<double> values;
-    for (const AddedOutputs& own : tasks) values.push_back(own.model.accuracy((own.*split).at(alpha, direction)));
+    for (const AddedOutputs& own : tasks) values.push_back(accuracy(own.head, (own.*split).at(alpha, direction)));
     return values;
   };
   Json result;
@@ -263,8 +239,8 @@ Json add_up(const std::vector<AddedOutputs>& tasks) {
   return result;
 }
 
-// Of vectors[t], task t's; `cut` is that of the model they were trained in.
-Json addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks, Cut cut,
+// Of vectors[t], task t's.
+Json addition(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks,
               const std::vector<nn::ParamTree>& vectors) {
   nn::ParamTree sum(pretrained.vit.layout());
   for (const nn::ParamTree& tau : vectors) sum.axpy(1.0, tau);
@@ -272,24 +248,19 @@ Json addition(const Context& context, const Pretrained& pretrained, const std::v
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     stop_stage_if_asked("evaluating");
     const TaskData& task = tasks[t].task;
-    const CutModel model(pretrained, zero_shot_head(pretrained, task.text), cut);
+    const TaskModel model(pretrained, task.text);
     const std::vector<nn::ParamTree> directions{vectors[t], sum};
-    outputs.push_back({task.name, model, tangent_features(model.f, *task.validation, directions, context.shards()),
+    outputs.push_back({task.name, model.head, tangent_features(model.f, *task.validation, directions, context.shards()),
                        tangent_features(model.f, *task.test, directions, context.shards())});
   }
   return add_up(outputs);
 }
 
 Json to_json(const KernelRegressionOptions& options) {
-  return {{"cut", to_string(options.cut)},
-          {"l2", options.l2},
-          {"tolerance", options.tolerance},
-          {"iterations", options.iterations}};
+  return {{"l2", options.l2}, {"tolerance", options.tolerance}, {"iterations", options.iterations}};
 }
 
 }  // namespace
-
-std::string_view to_string(Cut cut) { return cut == Cut::features ? "features" : "logits"; }
 
 std::int64_t kernel_regression_iterations(std::string_view preset) {
   return of_preset<std::int64_t>(preset, 8, 64, 256);
@@ -313,24 +284,22 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
   const Json manifest = folder.begin("kernel_regression", fingerprint, context.seed, context.pool.threads(), file);
 
   const nn::Shards shards = context.shards();
-  const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
-  const CutModel model(pretrained, head, options.cut);
+  const TaskModel model(pretrained, task.text);
   const std::filesystem::path checkpoint = folder / kCheckpoint;
   const Solution solution = Solver(context, model, task, options, checkpoint, fingerprint).run();
 
-  const CutModel trained(pretrained, head, Cut::features);  // the model that AdamW trained
-  const nn::Loss loss = trained.loss();
-  const double adam_loss = TangentProblem(trained.f, *task.train, loss, 0.0, shards, linear).loss();
+  const nn::Loss loss = model.loss();
+  const double adam_loss = TangentProblem(model.f, *task.train, loss, 0.0, shards, linear).loss();
   const Json& curve = solution.progress.curve;
   const Json& early = best_point(curve);
   save_finetuned(file, pretrained, task, Mode::linear, pretrained.theta0 + solution.tau);
   const Json results{{"task", task.name},
-                     {"classes", head.classes()},
+                     {"classes", model.head.classes()},
                      {"train_images", task.train->size()},
                      {"zero_shot", curve.front().at("test")},
-                     {"standard", accuracy(head, features(pretrained.vit.model(), pretrained.theta0 + adam.standard,
-                                                          *task.test, shards))},
-                     {"adamw", trained.accuracy(*task.test, linear, shards)},
+                     {"standard", accuracy(model.head, features(pretrained.model(), pretrained.theta0 + adam.standard,
+                                                                *task.test, shards))},
+                     {"adamw", model.accuracy(*task.test, linear, shards)},
                      {"solved", curve.back().at("test")},
                      {"early", {{"iteration", early.at("iteration")}, {"test", early.at("test")}}},
                      {"train_loss", {{"adamw", adam_loss}, {"solved", solution.loss}}},
@@ -348,14 +317,14 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
 
 Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, const KernelRegressionOptions& options,
                        const RunFolder& folder) {
-  // By the name of the mode where the vectors are of that mode, so that other programs find them.
-  const std::string below = options.cut == Cut::features ? "linear" : "logits";
+  const std::vector<TaskSource> sources = without_control(inputs);
+  const TaskVectorInputs tasks_only{inputs.pretrained, sources, "none", inputs.finetuned};
   Json per_task = Json::object();
   std::vector<nn::ParamTree> solved;
   Json checksums = Json::array();
-  for (const TaskSource& source : inputs.sources) {
-    const Vectors adam = load_vectors(inputs, source.name);
-    const RunFolder of_task(folder / below / source.name);
+  for (const TaskSource& source : sources) {
+    const Vectors adam = load_vectors(tasks_only, source.name);
+    const RunFolder of_task(finetuned_folder(folder.path(), to_string(Mode::linear), source.name));
     const TaskData task = load_task(source, context.recipe, context.seed, context.pool);
     per_task[source.name] = solve_task(context, inputs.pretrained, task, adam, options, of_task);
     per_task[source.name].erase("seconds");
@@ -364,7 +333,7 @@ Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, c
   }
   Json settings = to_json(options);
   settings["solved"] = checksums;
-  return task_vector_stage("kernel_regression", context, inputs, settings, folder,
+  return task_vector_stage("kernel_regression", context, tasks_only, settings, folder,
                            [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
                              std::vector<nn::ParamTree> adam;
                              Json names = Json::array();
@@ -372,13 +341,13 @@ Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, c
                                names.push_back(own.task.name);
                                adam.push_back(own.linear.value());
                              }
-                             return Json{
-                                 {"tasks", names},
-                                 {"settings", to_json(options)},
-                                 {"per_task", per_task},
-                                 {"addition",
-                                  {{"adamw", addition(context, inputs.pretrained, tasks, Cut::features, adam)},
-                                   {"solved", addition(context, inputs.pretrained, tasks, options.cut, solved)}}}};
+                             return Json{{"tasks", names},
+                                         {"settings", to_json(options)},
+                                         {"cut", to_string(inputs.pretrained.cut)},
+                                         {"per_task", per_task},
+                                         {"addition",
+                                          {{"adamw", addition(context, inputs.pretrained, tasks, adam)},
+                                           {"solved", addition(context, inputs.pretrained, tasks, solved)}}}};
                            });
 }
 
@@ -414,9 +383,9 @@ std::string kernel_regression_table(const Json& results) {
     return mean(values);
   };
   row("average", over_tasks, "");
-  std::string text = "Linear fine-tuning by AdamW and solved by L-BFGS (linearised: " +
-                     results.at("settings").at("cut").get<std::string>() + ")\n" + table.text() +
-                     "early: the iteration that is best on validation images;  +: stopped there, not converged\n";
+  std::string text =
+      "Linear fine-tuning by AdamW and solved by L-BFGS (linearised: " + results.at("cut").get<std::string>() + ")\n" +
+      table.text() + "early: the iteration that is best on validation images;  +: stopped there, not converged\n";
   for (const char* solver : kSolvers) {
     const Json& addition = results.at("addition").at(solver);
     text += "all tasks added, " + std::string(solver) + ": " + percent(addition.at("absolute").get<double>()) +

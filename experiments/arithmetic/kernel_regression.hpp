@@ -4,9 +4,8 @@
 //   F(τ) = (1/N) Σ_n cross entropy(z_n, y_n) + λ/2 ‖τ‖²,   z_n = f(x_n; θ0) + J(x_n; θ0) τ
 //
 // is regression with the kernel J Jᵀ, the neural tangent kernel at θ0.                  [Jacot et al. 2018, section 4]
-// Where the linearisation is cut decides what f is:
-//   features   the encoder's output, as in linear fine-tuning; the head normalises z, so F is smooth but not convex
-//   logits     encoder and head; F is convex, strictly for λ > 0
+// Where the linearisation is cut (common/pretraining.hpp) decides about F: with Cut::features the head normalises z, so it is
+// smooth but not convex; with Cut::logits it is convex, strictly for λ > 0.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +16,7 @@
 
 namespace experiments {
 
-enum class Cut { features, logits };
-std::string_view to_string(Cut cut);
-
 struct KernelRegressionOptions {
-  Cut cut = Cut::features;
   double l2 = 0.0;                // λ
   double tolerance = 1e-3;        // converged when ‖∇F(τ)‖ <= tolerance · ‖∇F(0)‖
   std::int64_t iterations = 100;  // at most

@@ -46,7 +46,7 @@ class LinearizationError {
       : shards_(context.shards()),
         images_(images),
         groups_(parameter_groups(pretrained.vit.config())),
-        model_(pretrained.vit.model(), pretrained.theta0.to(DType::f64)) {}
+        model_(pretrained.model(), pretrained.theta0.to(DType::f64)) {}
 
   Json run(const std::vector<TaskVectors>& tasks) const {
     Json results{{"alphas", alphas_}, {"fit_up_to", kFitUpTo}};

@@ -35,7 +35,7 @@ class Negation {
   Negation(const Context& context, const Pretrained& pretrained, const TaskData& control)
       : shards_(context.shards()),
         pretrained_(pretrained),
-        model_(pretrained.vit.model(), pretrained.theta0),
+        model_(pretrained.model(), pretrained.theta0),
         control_(control),
         control_head_(zero_shot_head(pretrained, control.text)) {}
 

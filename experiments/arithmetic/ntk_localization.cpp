@@ -174,7 +174,7 @@ class NtkLocalization {
     engine::Random random{context_.seed, kDirectionStream};
     const bool logits = settings_.outputs == KernelOutputs::logits;
     std::int64_t E = pretrained.vit.features();
-    model_ = pretrained.vit.model();
+    model_ = pretrained.model();
     if (logits) {
       E = 0;
       for (const models::ZeroShotHead& head : heads) E += head.classes();

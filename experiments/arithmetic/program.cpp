@@ -8,6 +8,7 @@ void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, cons
   add_common_options(line, options.common, place);
   line.option("--tasks", options.tasks, "Tasks (default: the eight built-in ones)");
   add_pretrained_options(line, options.begin);
+  add_linearise_option(line, options.begin.cut);
   options.finetuned = default_out("finetune");
   line.option("--finetuned", options.finetuned,
               "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, or model.safetensors or "

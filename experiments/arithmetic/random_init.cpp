@@ -16,30 +16,24 @@ constexpr std::array<const char*, 2> kStarts{"random", "pretrained"};
 
 Json random_init(const Context& context, const TaskVectorInputs& inputs, std::int64_t grid_images,
                  const RunFolder& folder) {
-  const Json fingerprint{{"stage", "random_init"},
-                         {"seed", context.seed},
-                         {"pretrained", inputs.pretrained.identity()},
-                         {"content", contents(inputs.sources)},
-                         {"control", inputs.control},
-                         {"grid_images", grid_images},
-                         {"finetune", to_json(context.recipe.finetune)},
-                         {"arithmetic", arithmetic(context.recipe)}};
-  for (const TaskSource& task : without_control(inputs)) load_vectors(inputs, task.name);  // before the long part
-  const Json manifest = folder.begin("random_init", fingerprint, context.seed, context.pool.threads());
-  const Pretrained random{inputs.pretrained.vit, nn::initial_params(inputs.pretrained.vit.layout(), context.seed),
-                          inputs.pretrained.logit_scale, inputs.pretrained.words, inputs.pretrained.normalisation};
-  // A file of `pretrain` is about heads from word vectors; other words are not in it.
-  if (random.words.identity.empty()) save_pretrained(folder / "random.safetensors", random);
-  const std::filesystem::path finetuned = folder / "finetune";
-  finetune_all(context, random, inputs.sources, finetuned);
-
-  Json results{{"tasks", Json::array()}};
-  for (const TaskSource& source : inputs.sources) results["tasks"].push_back(source.name);
-  const TaskVectorInputs of_random{random, inputs.sources, inputs.control, finetuned};
-  results["random"] = task_arithmetic(context, of_random, grid_images, RunFolder(folder / "random"));
-  results["pretrained"] = task_arithmetic(context, inputs, grid_images, RunFolder(folder / "pretrained"));
-  folder.finish(manifest, results);
-  return results;
+  const Pretrained& pretrained = inputs.pretrained;
+  const std::vector<TaskSource> tasks = without_control(inputs);
+  const TaskVectorInputs of_pretrained{pretrained, tasks, "none", inputs.finetuned};
+  const auto compute = [&](const std::vector<TaskVectors>&, const TaskData*) {
+    Pretrained random = pretrained;
+    random.theta0 = nn::initial_params(pretrained.vit.layout(), context.seed);
+    // A file of `pretrain` is about heads from word vectors; other words are not in it.
+    if (random.words.identity.empty()) save_pretrained(folder / "random.safetensors", random);
+    const std::filesystem::path finetuned = folder / "finetune";
+    finetune_all(context, random, tasks, finetuned);
+    Json results{{"tasks", Json::array()}};
+    for (const TaskSource& source : tasks) results["tasks"].push_back(source.name);
+    const TaskVectorInputs of_random{random, tasks, "none", finetuned};
+    results["random"] = task_arithmetic(context, of_random, grid_images, RunFolder(folder / "random"));
+    results["pretrained"] = task_arithmetic(context, of_pretrained, grid_images, RunFolder(folder / "pretrained"));
+    return results;
+  };
+  return task_vector_stage("random_init", context, of_pretrained, {{"grid_images", grid_images}}, folder, compute);
 }
 
 std::string random_init_table(const Json& results) {

@@ -29,7 +29,7 @@ Json accuracies(const nn::TangentModel& model, const models::ZeroShotHead& head,
 }
 
 Json measure(const Context& context, const Pretrained& pretrained, const std::vector<TaskVectors>& tasks) {
-  const nn::TangentModel model(pretrained.vit.model(), pretrained.theta0);
+  const nn::TangentModel model(pretrained.model(), pretrained.theta0);
   Progress progress("single task", static_cast<std::int64_t>(tasks.size()), 0, 1, "tasks");
   const std::vector<const char*> modes = modes_of(tasks);
   Json results;

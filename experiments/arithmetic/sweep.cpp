@@ -145,17 +145,18 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
   for (const TaskSource& source : sources) {
     if (source.name != control) results["tasks"].push_back(source.name);
   }
-  const Json fingerprint{{"stage", "sweep"},
-                         {"vary", settings.vary},
-                         {"values", values},
-                         {"seeds", seeds},
-                         {"content", contents(sources)},
-                         {"control", control},
-                         {"grid_images", settings.grid_images},
-                         {"vit", to_json(first.vit)},
-                         {"pretrain", to_json(first.pretrain)},
-                         {"finetune", to_json(first.finetune)},
-                         {"arithmetic", arithmetic(first)}};
+  Json fingerprint{{"stage", "sweep"},
+                   {"vary", settings.vary},
+                   {"values", values},
+                   {"seeds", seeds},
+                   {"content", contents(sources)},
+                   {"control", control},
+                   {"grid_images", settings.grid_images},
+                   {"vit", to_json(first.vit)},
+                   {"pretrain", to_json(first.pretrain)},
+                   {"finetune", to_json(first.finetune)},
+                   {"arithmetic", arithmetic(first)}};
+  note_cut(fingerprint, settings.cut);
   const Json manifest = folder.begin("sweep", fingerprint, *seeds.begin(), context.pool.threads());
   for (const double value : values) {
     const RunFolder of_value(folder / (settings.vary + "_" + written(value)));
@@ -167,7 +168,8 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
       const RunFolder pretrain_folder(shares_pretraining ? folder / name : here / "pretrain");
       Json run{
           {"value", value}, {"seed", seed}, {"final_loss", pretrain(own, sources, pretrain_folder).at("final_loss")}};
-      const Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
+      Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
+      pretrained.cut = settings.cut;
       const TaskVectorInputs inputs{pretrained, sources, control, here / "finetune"};
       run["head_overlap"] = overlap_of(inputs);
       finetune_all(own, pretrained, without_control(inputs), inputs.finetuned);

@@ -26,6 +26,7 @@ struct SweepSettings {
   std::vector<double> values;
   std::vector<std::uint64_t> seeds;
   std::int64_t grid_images = 1;  // test images of each task for ξ
+  Cut cut = Cut::features;
 };
 
 std::vector<double> default_lengths(std::int64_t steps);  // 0, steps/64, steps/16, steps/4 and steps, each once

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "experiments/arithmetic/disentanglement.hpp"
-#include "experiments/common/program.hpp"
+#include "experiments/common/pretrained_options.hpp"
 #include "experiments/common/recipe_numbers.hpp"
 
 namespace experiments {
@@ -33,6 +33,7 @@ int run_sweep_program(int argc, char** argv, const std::string& description, con
   line.option("--seeds", settings.seeds, "A run of its own for each, as 0,1,2 (default: that of --seed)");
   line.option("--tasks", tasks, "Tasks to learn and add (default: the eight built-in ones)");
   line.option("--control", control, "One more task to pre-train on, kept while others are negated, or none");
+  add_linearise_option(line, settings.cut);
   line.option("--grid-images", images, "Test images of each task for xi (default: the preset's 32, 256 or 512)")
       .at_least_one();
   return run_program(line, argc, argv, [&] {

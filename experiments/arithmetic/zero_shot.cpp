@@ -49,7 +49,7 @@ Answers answer(const Context& context, const Pretrained& pretrained, const model
                   std::nullopt};
   float* kept = nullptr;
   if (keep_logits) kept = answers.logits.emplace(Tensor::zeros({N, K})).writable().data<float>();
-  const nn::Model model = pretrained.vit.model();
+  const nn::Model model = pretrained.model();
   const nn::Params params(pretrained.theta0);
   Progress progress(label, N, 0, 1, "images");
   std::mutex mutex;  // guards progress and done

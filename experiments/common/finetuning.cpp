@@ -40,7 +40,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   const nn::Loss loss = [&head](const engine::Var& features, const engine::Tensor& labels) {
     return head.loss(features, labels);
   };
-  const nn::TangentModel tangent_model(pretrained.vit.model(), pretrained.theta0);
+  const nn::TangentModel tangent_model(pretrained.model(), pretrained.theta0);
   nn::ParamTree theta = pretrained.theta0;
   nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
   const datasets::Loader loader(task.train,
@@ -99,7 +99,8 @@ nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrain
     if (found == saved.metadata.end() || found->second != needed) throw std::runtime_error(where + complaint);
   };
   check("pretrained", pretrained.identity(),
-        "it was not fine-tuned from these pre-trained weights; its task vector has no meaning here.");
+        "it was not fine-tuned from these pre-trained weights, or with another --linearise; its task vector has no "
+        "meaning here.");
   check("task", task, "it was not fine-tuned on " + task + ".");
   check("mode", to_string(mode), "it was not fine-tuned in mode " + std::string(to_string(mode)) + ".");
   return std::move(theta) - pretrained.theta0;

@@ -29,8 +29,19 @@ void add_pretrained_options(CommandLine& line, PretrainedOptions& options) {
       .group(kGroup);
 }
 
+void add_linearise_option(CommandLine& line, Cut& cut) {
+  line.action(
+          "--linearise", [&cut](const std::string& name) { cut = name == "logits" ? Cut::logits : Cut::features; },
+          "features (default): the encoder, whose output the head normalises, as in the paper's code; logits: the head "
+          "as well")
+      .among({"features", "logits"});
+}
+
 Pretrained load(const PretrainedOptions& options, engine::ShardPool& pool) {
-  return options.is_checkpoint() ? load_checkpoint(options.source, pool) : load_pretrained(options.pretrained);
+  Pretrained pretrained =
+      options.is_checkpoint() ? load_checkpoint(options.source, pool) : load_pretrained(options.pretrained);
+  pretrained.cut = options.cut;
+  return pretrained;
 }
 
 Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options, const Pretrained& pretrained) {

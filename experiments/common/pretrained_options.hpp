@@ -11,12 +11,15 @@ namespace experiments {
 struct PretrainedOptions {
   std::filesystem::path pretrained;
   CheckpointSource source;
+  Cut cut = Cut::features;
   bool is_checkpoint() const { return !source.checkpoint.empty(); }
 };
 
 // Adds --pretrained, whose default is where `pretrain` writes, and --checkpoint, --vocabulary, --activation and --prompt-cache,
 // which exclude it.
 void add_pretrained_options(CommandLine& line, PretrainedOptions& options);
+
+void add_linearise_option(CommandLine& line, Cut& cut);  // --linearise
 
 // Throws as load_pretrained and load_checkpoint do, whose result the pool must outlive.
 Pretrained load(const PretrainedOptions& options, engine::ShardPool& pool);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/loader.hpp"
+#include "engine/ops/ops.hpp"
 #include "engine/tensor/hash.hpp"
 #include "experiments/common/captions.hpp"
 #include "experiments/common/progress.hpp"
@@ -214,6 +215,19 @@ Pretrained load_pretrained(const std::filesystem::path& file) {
   }
 }
 
+std::string_view to_string(Cut cut) { return cut == Cut::features ? "features" : "logits"; }
+
+void note_cut(Json& fingerprint, Cut cut) {
+  if (cut != Cut::features) fingerprint["cut"] = to_string(cut);  // of earlier runs too, which do not name theirs
+}
+
+nn::Model Pretrained::model() const {
+  if (cut == Cut::features) return vit.model();
+  return [features = vit.model()](const nn::Params& theta, const engine::Var& images) {
+    return engine::l2_normalize(features(theta, images));
+  };
+}
+
 std::string Pretrained::identity() const {
   engine::Hash hash;
   hash.add(nn::checksum(theta0));
@@ -225,6 +239,7 @@ std::string Pretrained::identity() const {
       for (const float value : *values) hash.add(std::uint64_t{std::bit_cast<std::uint32_t>(value)});
     }
   }
+  if (cut != Cut::features) hash.add(std::string(to_string(cut)));
   return hash.hex();
 }
 
@@ -243,7 +258,8 @@ void note_words(Json& fingerprint, const Pretrained& pretrained, const std::stri
 }
 
 models::ZeroShotHead zero_shot_head(const Pretrained& pretrained, const datasets::TaskText& text) {
-  return {pretrained.words.rows(pretrained.words.prompts(text)), std::exp(pretrained.logit_scale)};
+  return {pretrained.words.rows(pretrained.words.prompts(text)), std::exp(pretrained.logit_scale),
+          pretrained.cut == Cut::logits ? models::HeadInput::normalised : models::HeadInput::of_any_length};
 }
 
 }  // namespace experiments

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/common/context.hpp"
@@ -15,13 +16,22 @@
 
 namespace experiments {
 
+// Where encoder and head are cut for linearisation. What is before the cut is replaced by f(x; θ0) + J(x; θ0) τ:
+//   features   the encoder; the head normalises what comes of it, as in the paper's code
+//   logits     encoder, normalisation and the head, which is linear: the logits themselves are linear in τ
+enum class Cut { features, logits };
+std::string_view to_string(Cut cut);
+void note_cut(Json& fingerprint, Cut cut);
+
 struct Pretrained {
   models::Vit vit;
   nn::ParamTree theta0;
   double logit_scale;  // logits are exp(logit_scale) · cosines
   TextEmbedder words;  // makes the class embeddings of its heads
   datasets::Normalisation normalisation = {};
-  std::string identity() const;  // of the weights, the scale, the model and its words: what later stages depend on
+  Cut cut = Cut::features;
+  nn::Model model() const;  // before the cut, up to the head's linear map: features, or features of length 1, [B, E]
+  std::string identity() const;  // of weights, scale, model, words and cut: what later stages depend on
 };
 
 // Writes <folder>/pretrained.safetensors and results.json; skipped if both are there from the same recipe, seed and
@@ -41,6 +51,6 @@ Pretrained load_pretrained(const std::filesystem::path& file);
 // be those of the task (a checkpoint of others).
 void note_words(Json& fingerprint, const Pretrained& pretrained, const std::string& task,
                 const datasets::TaskText& text);
-models::ZeroShotHead zero_shot_head(const Pretrained& pretrained, const datasets::TaskText& text);
+models::ZeroShotHead zero_shot_head(const Pretrained& pretrained, const datasets::TaskText& text);  // for model()
 
 }  // namespace experiments

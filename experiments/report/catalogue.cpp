@@ -4,9 +4,11 @@
 
 #include "experiments/arithmetic/addition.hpp"
 #include "experiments/arithmetic/disentanglement.hpp"
+#include "experiments/arithmetic/kernel_regression.hpp"
 #include "experiments/arithmetic/linearization_error.hpp"
 #include "experiments/arithmetic/negation.hpp"
 #include "experiments/arithmetic/ntk_localization.hpp"
+#include "experiments/arithmetic/random_init.hpp"
 #include "experiments/arithmetic/single_task.hpp"
 #include "experiments/arithmetic/sweep.hpp"
 #include "experiments/common/text_table.hpp"
@@ -124,6 +126,30 @@ std::vector<Experiment> all_experiments() {
                   .table = ntk_localization_table,
                   .figures = ntk_localization_figures,
                   .impossible = without_two_tasks});
+  list.push_back(
+      {.name = "random_init",
+       .title = "From random weights",
+       .question = "Is task arithmetic a property of pre-trained weights? The same tasks fine-tuned from the "
+                   "weights that pre-training began with.",
+       .run =
+           [](const Chain& chain, const RunFolder& folder) {
+             return random_init(chain.context, chain.inputs, disentanglement_grid(chain.preset).images, folder);
+           },
+       .table = random_init_table,
+       .figures = random_init_figures,
+       .by_default = false});
+  list.push_back({.name = "kernel_regression",
+                  .title = "Linear fine-tuning, solved",
+                  .question = "How much of what the network is better than its tangent model is only optimisation? "
+                              "The convex or nearly convex problem solved, beside AdamW's few steps.",
+                  .run =
+                      [](const Chain& chain, const RunFolder& folder) {
+                        return kernel_regression(chain.context, chain.inputs,
+                                                 {.iterations = kernel_regression_iterations(chain.preset)}, folder);
+                      },
+                  .table = kernel_regression_table,
+                  .figures = kernel_regression_figures,
+                  .by_default = false});
   list.push_back({.name = "sweep",
                   .title = "Against one number of the recipe",
                   .question = "Where do the effects appear, where do they vanish, and how much of them is chance?",

@@ -53,6 +53,37 @@ std::string plot(const std::vector<std::string>& parts) {
   return text + "\n";
 }
 
+// One of the bars of a cluster.
+struct Bar {
+  std::string title;
+  std::string style;  // linetype and fill
+};
+
+Bar bar(std::size_t index, const std::string& title) {  // the style is that of a mode, or of a point
+  constexpr std::array<const char*, 3> kFills{"3", "6", "5"};
+  return {title, "lt " + std::to_string(index + 1) + " dt 1 lw 1 fs pattern " + kFills[index % kFills.size()]};
+}
+
+Bar grey_bar(const std::string& title) { return {title, "lt 8 dt 1 lw 1 fs solid 0.4"}; }
+
+// Sets the stage for `clusters` clusters of bars.
+std::string bar_chart(std::size_t clusters) {
+  return "set style data histograms\nset style histogram clustered gap 1\nset boxwidth 0.9\n"
+         "set yrange [0:0.01<*]\nset xrange [-0.7:" +
+         number(static_cast<double>(clusters) - 0.3) + "]\nset grid noxtics\nset key outside top center horizontal\n";
+}
+
+// Each line of the file is a cluster: its name, then the heights of the bars.
+std::string plot_bars(const std::string& file, const std::vector<Bar>& bars) {
+  std::vector<std::string> parts;
+  for (const Bar& of : bars) {
+    const std::string column = std::to_string(parts.size() + 2);
+    parts.push_back((parts.empty() ? quoted(file) + " using " + column + ":xtic(1) " : "'' using " + column + " ") +
+                    of.style + " title " + quoted(of.title));
+  }
+  return plot(parts);
+}
+
 // A point of a panel, in pixels from its lower left corner, and its name.
 struct PlottedPoint {
   double x, y;
@@ -276,24 +307,15 @@ std::vector<Figure> negation_figures(const Json& results) {
     target += line(cells("target", results.at("zero_shot").at(task)));
     kept += line(cells("control", control.at("zero_shot")));
   }
-  const auto bars = [&](const std::string& file) {
-    std::vector<std::string> parts{"'" + file + "' using 2:xtic(1) lt 8 dt 1 lw 1 fs solid 0.4 title 'pre-trained'"};
-    for (std::size_t m = 0; m < modes.size(); ++m) {
-      parts.push_back("'' using " + std::to_string(m + 3) + " lt " + std::to_string(m + 1) + " dt 1 lw 1 fs pattern " +
-                      std::to_string(std::vector<int>{3, 6, 5}[m]) + " title " + quoted(modes[m]));
-    }
-    return plot(parts);
-  };
+  std::vector<Bar> bars{grey_bar("pre-trained")};
+  for (std::size_t m = 0; m < modes.size(); ++m) bars.push_back(bar(m, modes[m]));
   return {{.caption = "Test accuracy after subtracting each task's vector: on the task itself, where low is forgotten "
                       "(above), and on the control task, which should stay as it was (below).",
-           .script = "set multiplot layout 2,1\nset style data histograms\nset style histogram clustered gap 1\n"
-                     "set boxwidth 0.9\nset yrange [0:0.01<*]\nset xrange [-0.7:" +
-                     number(static_cast<double>(results.at("tasks").size()) - 0.3) +
-                     "]\nset xtics rotate by -20\nset lmargin at screen 0.09\nset rmargin at screen 0.98\n"
-                     "set key outside top center horizontal\n"
-                     "set grid noxtics\nset ylabel 'target (%)'\n" +
-                     bars("target") + "unset key\nset ylabel " +
-                     quoted(control.at("task").get<std::string>() + " (%)") + "\n" + bars("control"),
+           .script = "set multiplot layout 2,1\n" + bar_chart(results.at("tasks").size()) +
+                     "set xtics rotate by -20\nset lmargin at screen 0.09\nset rmargin at screen 0.98\n"
+                     "set ylabel 'target (%)'\n" +
+                     plot_bars("target", bars) + "unset key\nset ylabel " +
+                     quoted(control.at("task").get<std::string>() + " (%)") + "\n" + plot_bars("control", bars),
            .files = {{"target", target}, {"control", kept}},
            .width = 860,
            .height = 600}};
@@ -501,10 +523,7 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
       {"plain", "plain"}, {"eigenvalue", "eigenvalue"}, {"coefficient", "labels"}};
   std::vector<std::string> columns{"other_over_own"};
   if (!results.at("control").is_null()) columns.emplace_back("control_over_own");
-  bars.script =
-      "set multiplot layout 1," + std::to_string(columns.size()) +
-      "\nset style data histograms\nset style histogram clustered gap 1\nset boxwidth 0.9\nset yrange [0:0.01<*]\n"
-      "set xrange [-0.7:2.7]\nset grid noxtics\nset key outside top center horizontal\n";
+  bars.script = "set multiplot layout 1," + std::to_string(columns.size()) + "\n" + bar_chart(weightings.size());
   for (const std::string& column : columns) {
     std::string data;
     for (const auto& [weighting, label] : weightings) {
@@ -515,16 +534,66 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
       data += line(cells);
     }
     bars.files.emplace_back(column, data);
-    std::vector<std::string> parts;
-    for (std::size_t p = 0; p < points.size(); ++p) {
-      parts.push_back((p == 0 ? "'" + column + "'" : "''") + " using " + std::to_string(p + 2) + ":xtic(1) lt " +
-                      std::to_string(p + 1) + " dt 1 lw 1 fs pattern " +
-                      std::to_string(std::vector<int>{3, 6, 5}[p % 3]) + " title " + quoted(points[p]));
-    }
-    bars.script +=
-        "set ylabel " + quoted(column == "other_over_own" ? "other task / own" : "control / own") + "\n" + plot(parts);
+    std::vector<Bar> of_points;
+    for (std::size_t p = 0; p < points.size(); ++p) of_points.push_back(bar(p, points[p]));
+    bars.script += "set ylabel " + quoted(column == "other_over_own" ? "other task / own" : "control / own") + "\n" +
+                   plot_bars(column, of_points);
   }
   return {maps, curves, bars};
+}
+
+std::vector<Figure> random_init_figures(const Json& results) {
+  Figure figure{.caption =
+                    "Test accuracy from random weights (left) and from pre-trained ones (right), means over "
+                    "tasks: of a task's own vector, and of the sum of all. Guessing gets " +
+                    number(results.at("random").at("chance"), 100) + " %.",
+                .script = "set multiplot layout 1,2\n" + bar_chart(2) +
+                          "set yrange [0:100]\nset tmargin at screen 0.85\nset bmargin at screen 0.12\n",
+                .files = {},
+                .width = 860,
+                .height = 380};
+  std::vector<Bar> bars{grey_bar("zero-shot")};
+  for (std::size_t m = 0; m < kModes.size(); ++m) bars.push_back(bar(m, kModes[m]));
+  for (const auto& [start, label] : {std::pair("random", "random"), std::pair("pretrained", "pre-trained")}) {
+    const Json& of = results.at(start);
+    std::string data;
+    for (const auto& [name, key] : {std::pair("single task", "single_task"), std::pair("all added", "absolute")}) {
+      std::vector<std::string> cells{name_cell(name), number(of.at("zero_shot"), 100)};
+      for (const char* mode : kModes) cells.push_back(number(of.at("modes").at(mode).at(key), 100));
+      data += line(cells);
+    }
+    figure.files.emplace_back(start, data);
+    figure.script +=
+        "set ylabel " + quoted(std::string(label) + ", accuracy (%)") + "\n" + plot_bars(start, bars) + "unset key\n";
+  }
+  return {figure};
+}
+
+std::vector<Figure> kernel_regression_figures(const Json& results) {
+  std::string accuracies;
+  std::string losses;
+  for (const std::string& task : task_names(results)) {
+    const Json& of = results.at("per_task").at(task);
+    std::vector<std::string> cells{name_cell(task)};
+    for (const char* key : {"zero_shot", "standard", "adamw", "solved"}) cells.push_back(number(of.at(key), 100));
+    accuracies += line(cells);
+    losses +=
+        line({name_cell(task), number(of.at("train_loss").at("adamw")), number(of.at("train_loss").at("solved"))});
+  }
+  const Bar adamw = bar(2, "linear, AdamW");
+  const Bar solved{"linear, solved", "lt 3 dt 1 lw 1 fs pattern 2"};
+  return {{.caption =
+               "Above: test accuracy of the pre-trained model, of the network fine-tuned in weight space, and of "
+               "its tangent model, fine-tuned by AdamW and solved by L-BFGS. Below: the loss of the latter two on "
+               "the training images.",
+           .script = "set multiplot layout 2,1\n" + bar_chart(results.at("tasks").size()) +
+                     "set xtics rotate by -20\nset lmargin at screen 0.1\nset rmargin at screen 0.98\n"
+                     "set ylabel 'test accuracy (%)'\n" +
+                     plot_bars("accuracy", {grey_bar("zero-shot"), bar(0, "standard"), adamw, solved}) +
+                     "unset key\nset ylabel 'training loss (nats)'\n" + plot_bars("loss", {adamw, solved}),
+           .files = {{"accuracy", accuracies}, {"loss", losses}},
+           .width = 860,
+           .height = 600}};
 }
 
 std::vector<Figure> sweep_figures(const Json& results) {

@@ -15,6 +15,8 @@ std::vector<Figure> negation_figures(const Json& results);
 std::vector<Figure> disentanglement_figures(const Json& results);  // [figures 3 and 6 there]
 std::vector<Figure> linearization_error_figures(const Json& results);
 std::vector<Figure> ntk_localization_figures(const Json& results);  // [figure 7 there]
+std::vector<Figure> random_init_figures(const Json& results);
+std::vector<Figure> kernel_regression_figures(const Json& results);
 std::vector<Figure> sweep_figures(const Json& results);
 
 }  // namespace experiments

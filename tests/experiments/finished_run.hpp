@@ -13,12 +13,14 @@ namespace tests {
 inline const std::string kFinishedTasks = " --preset smoke --tasks digits,signs ";
 
 inline void make_finished_run(const std::string& out) {
-  const ProcessResult run = run_process("{bin}/reproduce" + kFinishedTasks + "--control objects --out " + out);
+  const ProcessResult run =
+      run_process("{bin}/reproduce" + kFinishedTasks + "--control objects --experiments all --out " + out);
   BOOST_REQUIRE_MESSAGE(run.status == 0, run.output);
 }
 
-// Its folder, not to be written into: digits and signs, and objects as the control, of the smoke preset. ctest has it made
-// once for all suites (finished_run_test.cpp) and names it in TANGENT_FINISHED_RUN; else it is made when first asked for.
+// Its folder, not to be written into: every experiment on digits and signs, and objects as the control, of the smoke preset.
+// ctest has it made once for all suites (finished_run_test.cpp) and names it in TANGENT_FINISHED_RUN; else it is made when
+// first asked for.
 inline const std::string& finished_run() {
   static const TemporaryDirectory folder;
   static const std::string path = [] {

@@ -30,21 +30,22 @@ Recipe tiny() {
   return recipe;
 }
 
-// A small problem in double precision, in which the logits are linearised if `cut_at_logits`.
+Pretrained untrained(const Context& context, Cut cut) {
+  Pretrained pretrained = experiments::untrained(context);
+  pretrained.cut = cut;
+  return pretrained;
+}
+
+// A small problem in double precision.
 struct Setup {
-  explicit Setup(bool cut_at_logits, int threads = 2)
+  explicit Setup(Cut cut, int threads = 2)
       : pool(threads),
         context{tiny(), 3, pool},
-        pretrained(untrained(context)),
+        pretrained(untrained(context, cut)),
         task(load_task(find_source("digits", {}), context.recipe, context.seed, pool)),
         head(zero_shot_head(pretrained, task.text)),
-        model(cut_at_logits ? [f = pretrained.vit.model(), h = head](const nn::Params& p,
-                                                                     const engine::Var& x) { return h.logits(f(p, x)); }
-                            : pretrained.vit.model(),
-              pretrained.theta0.to(DType::f64)),
-        loss([this, cut_at_logits](const engine::Var& z, const Tensor& labels) {
-          return cut_at_logits ? engine::cross_entropy(z, labels) : head.loss(z, labels);
-        }) {}
+        model(pretrained.model(), pretrained.theta0.to(DType::f64)),
+        loss([this](const engine::Var& z, const Tensor& labels) { return head.loss(z, labels); }) {}
 
   nn::ParamTree random_tau(std::uint64_t seed, double scale) const {
     return scale * nn::initial_params(pretrained.vit.layout(), seed, DType::f64);
@@ -78,8 +79,8 @@ BOOST_AUTO_TEST_SUITE(kernel_regression_suite)
 
 BOOST_AUTO_TEST_CASE(the_objective_is_the_mean_loss_of_the_tangent_model) {
   const double l2 = 0.3;
-  for (const bool cut_at_logits : {false, true}) {
-    const Setup setup(cut_at_logits);
+  for (const Cut cut : {Cut::features, Cut::logits}) {
+    const Setup setup(cut);
     const nn::ParamTree tau = setup.random_tau(5, 0.05);
     const nn::ParamTree d = setup.random_tau(6, 0.05);
     TangentProblem problem = setup.problem(l2, tau);
@@ -103,7 +104,7 @@ BOOST_AUTO_TEST_CASE(the_objective_is_the_mean_loss_of_the_tangent_model) {
 }
 
 BOOST_AUTO_TEST_CASE(the_convex_problem_has_one_minimum_wherever_one_starts) {
-  const Setup setup(true);
+  const Setup setup(Cut::logits);
   const double l2 = 0.05;
   TangentProblem from_zero = setup.problem(l2);
   TangentProblem from_afar = setup.problem(l2, setup.random_tau(7, 0.1));
@@ -125,7 +126,7 @@ BOOST_AUTO_TEST_CASE(a_solution_has_the_same_bits_on_any_number_of_threads_and_a
   const KernelRegressionOptions options{.tolerance = 0.0, .iterations = 6};
   std::string once;
   for (const int threads : {1, 2, 5}) {
-    const Setup setup(false, threads);
+    const Setup setup(Cut::features, threads);
     const nn::ParamTree adam = 0.01 * nn::initial_params(setup.pretrained.vit.layout(), 4);
     const auto solve = [&](const RunFolder& folder) {
       Json results = solve_task(setup.context, setup.pretrained, setup.task, {adam, adam}, options, folder);
@@ -204,23 +205,26 @@ BOOST_AUTO_TEST_CASE(the_program_compares_the_solution_with_adamw) {
 BOOST_AUTO_TEST_CASE(the_logits_may_be_linearised_instead) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  const tests::ProcessResult result = tests::run_process(tests::on_finished_run("kernel_regression", out) +
-                                                         "--linearise logits --l2 0.001 --iterations 2");
+  const tests::ProcessResult refused = tests::run_process(
+      tests::on_finished_run("kernel_regression", out + "/refused") + "--linearise logits --iterations 2");
+  BOOST_CHECK_EQUAL(refused.status, 1);
+  check_says(refused, "/finetune/standard/digits/finetuned.safetensors: it was not fine-tuned");
+  check_says(refused, "another --linearise");
+
+  const tests::ProcessResult result = tests::run_process(
+      "{bin}/reproduce --preset smoke --tasks digits,signs --control none --linearise logits "
+      "--experiments kernel_regression --out " +
+      out);
   BOOST_REQUIRE_MESSAGE(result.status == 0, result.output);
   check_says(result, "linearised: logits");
-  const Json results = read_json(out + "/results.json");
-  BOOST_CHECK_EQUAL(results.at("settings").at("l2").get<double>(), 0.001);
-  BOOST_CHECK(!std::filesystem::exists(out + "/linear"));  // they are not of that mode
-  BOOST_CHECK(std::filesystem::exists(out + "/logits/signs/finetuned.safetensors"));
-  const Json& curve = results.at("per_task").at("signs").at("curve");
-  BOOST_CHECK_CLOSE_FRACTION(curve.back().at("objective").get<double>(),
-                             curve.back().at("train_loss").get<double>() +
-                                 0.0005 * std::pow(curve.back().at("task_vector_norm").get<double>(), 2),
-                             1e-9);
+  const Json signs = read_json(out + "/kernel_regression/results.json").at("per_task").at("signs");
+  BOOST_CHECK_LT(signs.at("train_loss").at("solved").get<double>(), signs.at("train_loss").at("adamw").get<double>());
+  const Json manifest = read_json(out + "/manifest.json");
+  BOOST_CHECK_EQUAL(manifest.at("fingerprint").at("cut"), "logits");
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_checkpoint_is_named) {
-  const Setup setup(false);
+  const Setup setup(Cut::features);
   const nn::ParamTree adam = 0.01 * nn::initial_params(setup.pretrained.vit.layout(), 4);
   const KernelRegressionOptions options{.iterations = 4};
   const TemporaryDirectory folder;

@@ -176,7 +176,8 @@ BOOST_AUTO_TEST_CASE(a_manifest_tells_the_command_as_a_shell_takes_it) {
   BOOST_CHECK_EQUAL(experiments::quoted_for_shell(""), "''");
   const std::string command = read_json(finished_run() + "/manifest.json").at("command").get<std::string>();
   BOOST_CHECK_MESSAGE(
-      command.ends_with("reproduce --preset smoke --tasks digits,signs --control objects --out " + finished_run()),
+      command.ends_with("reproduce --preset smoke --tasks digits,signs --control objects --experiments all --out " +
+                        finished_run()),
       command);
 }
 

@@ -6,7 +6,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "datasets/loader.hpp"
 #include "datasets/normalised.hpp"
+#include "engine/ops/ops.hpp"
 #include "experiments/arithmetic/features.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/captions.hpp"
@@ -102,6 +104,37 @@ BOOST_AUTO_TEST_CASE(cached_features_equal_a_new_pass_at_every_alpha) {
   tests::check_same_bits(cached.at(0.0, 0).values, cached.primal, "features at alpha 0");
   tests::check_same_bits(cached.primal, features(vit.model(), model.theta0(), *task.test, context.shards()).values,
                          "primal and plain features");
+}
+
+BOOST_AUTO_TEST_CASE(where_the_model_is_cut_decides_what_is_linearised_and_nothing_else) {
+  engine::ShardPool pool(2);
+  const Context context{tiny(), 5, pool};
+  const Pretrained paper = untrained(context);
+  Pretrained pretrained = untrained(context);
+  pretrained.cut = Cut::logits;
+  BOOST_CHECK_NE(pretrained.identity(), paper.identity());
+
+  const TaskData task = load_task(sources()[0], context.recipe, context.seed, pool);
+  const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
+  const models::ZeroShotHead head_of_features = zero_shot_head(paper, task.text);
+  const datasets::Batch batch = datasets::load_range(*task.test, 0, 8);
+  const nn::ParamTree theta0 = paper.theta0.to(engine::DType::f64);
+  const nn::ParamTree tau = 0.1 * nn::initial_params(paper.vit.layout(), 2, engine::DType::f64);
+  const engine::Tensor images = batch.images.to(engine::DType::f64);
+  const nn::Model logits = [&](const nn::Params& p, const engine::Var& x) {
+    return head_of_features.logits(paper.model()(p, x));
+  };
+  // The model itself is the same. Its tangent is that of the logits, and not that of the features with the head behind.
+  const nn::TangentRecording record = nn::record(pretrained.model(), theta0, images);
+  const nn::TangentRecording of_logits = nn::record(logits, theta0, images);
+  const nn::TangentRecording of_features = nn::record(paper.model(), theta0, images);
+  tests::check_close(head.logits(record.primal()).tensor(), of_logits.primal(), 1e-12, "logits");
+  const engine::Tensor linear = engine::add(record.primal(), record.push(tau)).tensor();
+  const engine::Tensor expected = engine::add(of_logits.primal(), of_logits.push(tau)).tensor();
+  tests::check_close(head.logits(linear).tensor(), expected, 1e-12, "linearised logits");
+  const engine::Tensor behind = engine::add(of_features.primal(), of_features.push(tau)).tensor();
+  const engine::Tensor difference = engine::sub(head_of_features.logits(behind), expected).tensor();
+  BOOST_CHECK_GT(std::ranges::max(tests::values_of(difference)), 1e-3);
 }
 
 BOOST_AUTO_TEST_CASE(each_real_set_is_styled_by_a_random_stream_of_its_own) {
