@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 #include <stdexcept>
-#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -181,93 +180,6 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
   }
   folder.finish(manifest, results);
   return results;
-}
-
-std::string sweep_table(const Json& results) {
-  const std::size_t seeds = results.at("seeds").size();
-  const auto vary = results.at("vary").get<std::string>();
-  const auto three = [](double value) { return decimals(value, 3); };
-  const auto one = [](double value) { return decimals(value, 1); };
-
-  // A line of means for each value, and below it one of deviations if there are several seeds.
-  bool some_missing = false;
-  using Cells = std::vector<std::pair<Json, std::function<std::string(double)>>>;
-  const auto table_of = [&](TextTable table, const auto& cells_of) {
-    for (const Json& row : results.at("summary")) {
-      const Cells cells = cells_of(row);
-      for (const char* key : {"mean", "deviation"}) {
-        const bool is_mean = std::string_view(key) == "mean";
-        if (!is_mean && seeds == 1) continue;
-        std::vector<std::string> texts;
-        for (const auto& [number, write] : cells) {
-          const Json value = number.is_null() ? Json(nullptr) : number.at(key);
-          const bool of_all = number.is_null() || number.at("seeds").template get<std::size_t>() == seeds;
-          texts.push_back(or_dash(value, write) + (is_mean && !of_all ? "*" : ""));
-          some_missing = some_missing || !of_all;
-        }
-        table.row(is_mean ? written(row.at("value").get<double>()) : "  deviation", texts);
-      }
-    }
-    return table.text();
-  };
-  const auto of_modes = [](Cells& cells, const Json& row, const char* quantity, const auto& write) {
-    for (const char* mode : kModes) cells.emplace_back(row.at("modes").at(mode).at(quantity), write);
-  };
-  const auto headed = [&](TextTable table, const std::vector<std::string>& above, std::vector<std::string> names,
-                          std::size_t groups) {
-    table.row("", above);
-    for (std::size_t i = 0; i < groups; ++i) names.insert(names.end(), kModes.begin(), kModes.end());
-    table.row(vary, names);
-    return table;
-  };
-
-  std::string text = "Against " + vary + ": test accuracy in percent, means over tasks";
-  if (seeds > 1) text += "; mean and deviation over " + std::to_string(seeds) + " seeds";
-  text += "\n" + table_of(headed(TextTable({4, 7}), {"", "", "", "", "single", "task", "", "all tasks", "added", ""},
-                                 {"zero-shot", "loss", "scale", "overlap"}, 2),
-                          [&](const Json& row) {
-                            Cells cells{{row.at("zero_shot"), percent},
-                                        {row.at("final_loss"), three},
-                                        {row.at("logit_scale"), one},
-                                        {row.at("head_overlap"), three}};
-                            of_modes(cells, row, "single_task", percent);
-                            of_modes(cells, row, "absolute", percent);
-                            return cells;
-                          });
-  text +=
-      "\nGap closed, (added - zero-shot) / (single - zero-shot), in percent; disentanglement error xi, mean over "
-      "pairs and over [0,1]^2\n" +
-      table_of(headed(TextTable({0, 3}), {"gap", "closed", "", "xi", "[0,1]^2", ""}, {}, 2), [&](const Json& row) {
-        Cells cells;
-        of_modes(cells, row, "gap_closed", percent);
-        of_modes(cells, row, "xi_zero_to_one", three);
-        return cells;
-      });
-  if (results.at("control") != "none") {
-    text += "\nNegation: test accuracy in percent on the task whose vector is subtracted, and on the control (" +
-            results.at("control").get<std::string>() + ")\n" +
-            table_of(headed(TextTable({0, 3}), {"target", "", "", "control", "", ""}, {}, 2), [&](const Json& row) {
-              Cells cells;
-              of_modes(cells, row, "negation_target", percent);
-              of_modes(cells, row, "negation_control", percent);
-              return cells;
-            });
-  }
-  TextTable paired;
-  paired.row(vary, {"added", "normalised", "gap closed", "single task", "negated", "xi(1,1)", "xi [0,1]^2"});
-  text += "\nLinear minus standard within each run: points of accuracy, and of xi\n" +
-          table_of(paired, [&](const Json& row) {
-            Cells cells;
-            for (const char* quantity : {"absolute", "normalised", "gap_closed", "single_task", "negation_target"})
-              cells.emplace_back(row.at("linear_minus_standard").at(quantity), percent);
-            for (const char* quantity : {"xi_at_one", "xi_zero_to_one"})
-              cells.emplace_back(row.at("linear_minus_standard").at(quantity), three);
-            return cells;
-          });
-  return text + "chance " + percent(results.at("summary").at(0).at("chance").at("mean").get<double>()) +
-         ";  loss: of pre-training, its last hundredth;  scale: the learned factor on the logits;\n"
-         "overlap: share of a task's class contrasts that lies among another's\n" +
-         (some_missing ? "*: not of all seeds, as some have no such number (no gap to close)\n" : "");
 }
 
 }  // namespace experiments

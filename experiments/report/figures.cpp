@@ -145,6 +145,74 @@ std::vector<Label> beside(std::vector<PlottedPoint> points, double side) {
   return labels;
 }
 
+// Panels of what a sweep measured, against what it varied.
+class SweptPanels {
+ public:
+  explicit SweptPanels(const Json& results)
+      : rows_(results.at("summary")), vary_(results.at("vary").get<std::string>()) {}
+
+  Figure figure(const std::string& caption, const std::string& key_at) const {  // with room for two panels
+    std::string ticks;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      ticks += (i > 0 ? ", " : "") + quoted(written(rows_[i].at("value").get<double>())) + " " + std::to_string(i);
+    }
+    return {.caption = caption,
+            .script = "set multiplot layout 1,2\nset xlabel " + quoted(vary_) + "\nset xtics (" + ticks +
+                      ")\nset xrange [-0.3:" + number(static_cast<double>(rows_.size()) - 0.7) + "]\nset key " +
+                      key_at + "\n",
+            .files = {},
+            .width = 860,
+            .height = 400};
+  }
+
+  // A curve of each mode, and in grey that of zero-shot, which all modes share. False if no run has such a number.
+  bool add(Figure& figure, const std::string& quantity, const std::string& label, double factor,
+           bool with_zero_shot = false) const {
+    double least = 0.0;
+    std::vector<std::string> parts;
+    const auto add_curve = [&](const std::string& file, double shift, const std::string& path,
+                               const std::string& style) {
+      const Curve curve = curve_of(path, shift, factor);
+      if (curve.data.empty()) return;
+      least = std::min(least, curve.least);
+      figure.files.emplace_back(file, curve.data);
+      parts.push_back("'" + file + "' using 1:2:3 with yerrorlines " + style);
+    };
+    for (std::size_t m = 0; m < kModes.size(); ++m) {
+      const double shift = 0.04 * (static_cast<double>(m) - 1.0);  // side by side, so that bars do not hide each other
+      add_curve(quantity + "_" + kModes[m], shift, std::string("/modes/") + kModes[m] + "/" + quantity,
+                "lt " + std::to_string(m + 1) + " title " + quoted(kModes[m]));
+    }
+    if (parts.empty()) return false;
+    if (with_zero_shot) add_curve("zero_shot", 0.0, "/zero_shot", "lt 8 dt 3 ps 0.5 title 'zero-shot'");
+    figure.script += std::string("set yrange ") + (least < 0.0 ? "[*:0.01<*]" : "[0:0.01<*]") + "\nset ylabel " +
+                     quoted(label) + "\n" + plot(parts);
+    return true;
+  }
+
+ private:
+  struct Curve {
+    std::string data;  // x, mean, deviation
+    double least = 0.0;
+  };
+  Curve curve_of(const std::string& path, double shift, double factor) const {
+    Curve curve;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const Json& spread = rows_[i].at(Json::json_pointer(path));
+      if (spread.is_null()) continue;
+      const double mean = factor * spread.at("mean").get<double>();
+      const Json& over_seeds = spread.at("deviation");  // null of one
+      const double deviation = over_seeds.is_null() ? 0.0 : factor * over_seeds.get<double>();
+      curve.least = std::min(curve.least, mean - deviation);
+      curve.data += line({number(static_cast<double>(i) + shift), number(mean), number(deviation)});
+    }
+    return curve;
+  }
+
+  const Json& rows_;
+  std::string vary_;
+};
+
 }  // namespace
 
 std::vector<Figure> pretraining_figures(const Json& results) {
@@ -597,77 +665,24 @@ std::vector<Figure> kernel_regression_figures(const Json& results) {
 }
 
 std::vector<Figure> sweep_figures(const Json& results) {
-  const Json& rows = results.at("summary");
+  const SweptPanels panels(results);
   const std::string over = results.at("seeds").size() > 1 ? " Bars: standard deviation over seeds." : "";
-  std::string ticks;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    ticks += (i > 0 ? ", " : "") + quoted(written(rows[i].at("value").get<double>())) + " " + std::to_string(i);
-  }
-  const auto figure = [&](const std::string& caption) {
-    return Figure{.caption = caption,
-                  .script = "set multiplot layout 1,2\nset xlabel " + quoted(results.at("vary").get<std::string>()) +
-                            "\nset xtics (" + ticks +
-                            ")\nset xrange [-0.3:" + number(static_cast<double>(rows.size()) - 0.7) + "]\n",
-                  .files = {},
-                  .width = 860,
-                  .height = 400};
-  };
-  // A curve of each mode; what all modes share is drawn in grey. False if no run has such a number.
-  const auto panel = [&](Figure& into, const std::string& key, const std::string& label, double factor,
-                         const std::string& shared = {}) {
-    double least = 0.0;
-    bool is_empty = true;
-    std::vector<std::string> parts;
-    const auto curve = [&](const std::string& file, double shift, const std::string& path) {
-      std::string data;
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Json& spread = rows[i].at(Json::json_pointer(path));
-        if (spread.is_null()) continue;
-        const double mean = factor * spread.at("mean").get<double>();
-        const Json& over_seeds = spread.at("deviation");  // null of one
-        const double deviation = over_seeds.is_null() ? 0.0 : factor * over_seeds.get<double>();
-        least = std::min(least, mean - deviation);
-        data += line({number(static_cast<double>(i) + shift), number(mean), number(deviation)});
-      }
-      if (data.empty()) return std::string();
-      into.files.emplace_back(file, data);
-      return "'" + file + "' using 1:2:3 with yerrorlines";
-    };
-    for (std::size_t m = 0; m < kModes.size(); ++m) {
-      const double shift = 0.04 * (static_cast<double>(m) - 1.0);  // side by side, so that bars do not hide each other
-      const std::string drawn = curve(key + "_" + kModes[m], shift, std::string("/modes/") + kModes[m] + "/" + key);
-      if (drawn.empty()) continue;
-      is_empty = false;
-      parts.push_back(drawn + " lt " + std::to_string(m + 1) + " title " + quoted(kModes[m]));
-    }
-    if (is_empty) return false;
-    if (!shared.empty()) {
-      parts.push_back(curve(shared, 0.0, "/" + shared) + " lt 8 dt 3 ps 0.5 title 'zero-shot'");
-    }
-    into.script += std::string("set yrange ") + (least < 0.0 ? "[*:0.01<*]" : "[0:0.01<*]") + "\nset ylabel " +
-                   quoted(label) + "\n" + plot(parts);
-    return true;
-  };
-  std::vector<Figure> figures;
-  Figure sums = figure("The sum of all task vectors: average test accuracy");
-  sums.script += "set key bottom right\n";
-  panel(sums, "absolute", "all tasks added (%)", 100, "zero_shot");
-  const bool has_gap = panel(sums, "gap_closed", "gap closed (%)", 100);
+  Figure sums = panels.figure("The sum of all task vectors: average test accuracy", "bottom right");
+  panels.add(sums, "absolute", "all tasks added (%)", 100, true);
+  const bool has_gap = panels.add(sums, "gap_closed", "gap closed (%)", 100);
   sums.caption +=
       (has_gap ? " (left), and the share of the gap from zero-shot to single-task accuracy that it closes (right)."
                : ".") +
       over;
-  figures.push_back(std::move(sums));
 
-  Figure apart = figure("");
-  apart.script += "set key top right\n";
-  if (panel(apart, "xi_zero_to_one", "xi", 1))
+  Figure apart = panels.figure("", "top right");
+  if (panels.add(apart, "xi_zero_to_one", "xi", 1))
     apart.caption += "Disentanglement error over [0, 1] x [0, 1], as the sum over both tasks. ";
-  if (panel(apart, "negation_target", "negated task (%)", 100, "zero_shot"))
+  if (panels.add(apart, "negation_target", "negated task (%)", 100, true))
     apart.caption += "Test accuracy on a task whose vector is subtracted, where low is forgotten.";
   apart.caption += over;
-  if (!apart.files.empty()) figures.push_back(std::move(apart));
-  return figures;
+  if (apart.files.empty()) return {sums};
+  return {sums, apart};
 }
 
 }  // namespace experiments
