@@ -182,7 +182,7 @@ int main(int argc, char** argv) {
   known.emplace_back(kAll);
   line.option("--experiments", options.experiments,
               "Which to run, with what they need before them, or all that these tasks allow (default: these, without "
-              "random_init and kernel_regression, which take longer than the others together); the results of others "
+              "random_init and kernel_regression, which take long); the results of others "
               "that are in --out stay in the report")
       .among(known);
   return run_program(line, argc, argv, [&] { reproduce(options); });

@@ -256,8 +256,11 @@ Json addition(const Context& context, const Pretrained& pretrained, const std::v
   return add_up(outputs);
 }
 
-Json to_json(const KernelRegressionOptions& options) {
-  return {{"l2", options.l2}, {"tolerance", options.tolerance}, {"iterations", options.iterations}};
+Json to_json(const KernelRegressionOptions& options, Cut cut) {
+  return {{"cut", to_string(cut)},
+          {"l2", options.l2},
+          {"tolerance", options.tolerance},
+          {"iterations", options.iterations}};
 }
 
 }  // namespace
@@ -277,7 +280,7 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
                          {"pretrained", pretrained.identity()},
                          {"adam", {nn::checksum(adam.standard), nn::checksum(linear)}},
                          {"images", {recipe.train_images, recipe.validation_images, recipe.test_images}},
-                         {"settings", to_json(options)},
+                         {"settings", to_json(options, pretrained.cut)},
                          {"arithmetic", arithmetic(context.recipe)}};
   const std::filesystem::path file = folder / "finetuned.safetensors";
   if (const auto results = folder.already_done("kernel regression " + task.name, fingerprint, file)) return *results;
@@ -320,6 +323,7 @@ Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, c
   const std::vector<TaskSource> sources = without_control(inputs);
   const TaskVectorInputs tasks_only{inputs.pretrained, sources, "none", inputs.finetuned};
   Json per_task = Json::object();
+  double seconds = 0.0;
   std::vector<nn::ParamTree> solved;
   Json checksums = Json::array();
   for (const TaskSource& source : sources) {
@@ -327,28 +331,28 @@ Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, c
     const RunFolder of_task(finetuned_folder(folder.path(), to_string(Mode::linear), source.name));
     const TaskData task = load_task(source, context.recipe, context.seed, context.pool);
     per_task[source.name] = solve_task(context, inputs.pretrained, task, adam, options, of_task);
+    seconds += per_task[source.name].at("seconds").get<double>();
     per_task[source.name].erase("seconds");
     solved.push_back(load_task_vector(of_task / "finetuned.safetensors", inputs.pretrained, source.name, Mode::linear));
     checksums.push_back(nn::checksum(solved.back()));
   }
-  Json settings = to_json(options);
+  const Json given = to_json(options, inputs.pretrained.cut);
+  Json settings = given;
   settings["solved"] = checksums;
-  return task_vector_stage("kernel_regression", context, tasks_only, settings, folder,
-                           [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
-                             std::vector<nn::ParamTree> adam;
-                             Json names = Json::array();
-                             for (const TaskVectors& own : tasks) {
-                               names.push_back(own.task.name);
-                               adam.push_back(own.linear.value());
-                             }
-                             return Json{{"tasks", names},
-                                         {"settings", to_json(options)},
-                                         {"cut", to_string(inputs.pretrained.cut)},
-                                         {"per_task", per_task},
-                                         {"addition",
-                                          {{"adamw", addition(context, inputs.pretrained, tasks, adam)},
-                                           {"solved", addition(context, inputs.pretrained, tasks, solved)}}}};
-                           });
+  const auto add = [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
+    const Stopwatch stopwatch;
+    std::vector<nn::ParamTree> adam;
+    Json results{{"tasks", Json::array()}, {"settings", given}, {"per_task", per_task}};
+    for (const TaskVectors& own : tasks) {
+      results["tasks"].push_back(own.task.name);
+      adam.push_back(own.linear.value());
+    }
+    results["addition"]["adamw"] = addition(context, inputs.pretrained, tasks, adam);
+    results["addition"]["solved"] = addition(context, inputs.pretrained, tasks, solved);
+    results["seconds"] = seconds + stopwatch.seconds();
+    return results;
+  };
+  return task_vector_stage("kernel_regression", context, tasks_only, settings, folder, add);
 }
 
 std::string kernel_regression_table(const Json& results) {
@@ -383,9 +387,9 @@ std::string kernel_regression_table(const Json& results) {
     return mean(values);
   };
   row("average", over_tasks, "");
-  std::string text =
-      "Linear fine-tuning by AdamW and solved by L-BFGS (linearised: " + results.at("cut").get<std::string>() + ")\n" +
-      table.text() + "early: the iteration that is best on validation images;  +: stopped there, not converged\n";
+  std::string text = "Linear fine-tuning by AdamW and solved by L-BFGS (linearised: " +
+                     results.at("settings").at("cut").get<std::string>() + ")\n" + table.text() +
+                     "early: the iteration that is best on validation images;  +: stopped there, not converged\n";
   for (const char* solver : kSolvers) {
     const Json& addition = results.at("addition").at(solver);
     text += "all tasks added, " + std::string(solver) + ": " + percent(addition.at("absolute").get<double>()) +

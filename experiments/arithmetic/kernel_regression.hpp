@@ -29,9 +29,10 @@ std::int64_t kernel_regression_iterations(std::string_view preset);
 Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, const KernelRegressionOptions& options,
                        const RunFolder& folder);
 
-// One task, of which fine-tuning by AdamW gave `adam`. Returns the test accuracies zero_shot, standard, adamw, solved and stopped (the point of `curve` that is best on
-// validation images), train_loss and norm of adamw and solved, the cosine of their τ, iterations, converged and
-// curve: iteration, objective, train_loss, gradient_norm, task_vector_norm, validation and test accuracy at 0, 1, 2, 4, ...
+// One task, of which fine-tuning by AdamW gave `adam`. Returns the test accuracies zero_shot, standard, adamw, solved and early
+// (of the point of `curve` that is best on validation images), train_loss and norm of adamw and solved, the cosine of their τ,
+// iterations, ended and curve: iteration, objective, train_loss, gradient_norm, task_vector_norm, validation and test accuracy at
+// 0, 1, 2, 4, ...
 Json solve_task(const Context& context, const Pretrained& pretrained, const TaskData& task, const Vectors& adam,
                 const KernelRegressionOptions& options, const RunFolder& folder);
 

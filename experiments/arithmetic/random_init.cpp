@@ -19,18 +19,24 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
   const Pretrained& pretrained = inputs.pretrained;
   const std::vector<TaskSource> tasks = without_control(inputs);
   const TaskVectorInputs of_pretrained{pretrained, tasks, "none", inputs.finetuned};
-  const auto compute = [&](const std::vector<TaskVectors>&, const TaskData*) {
+  const auto compute = [&](std::vector<TaskVectors>& vectors, const TaskData*) {
+    vectors.clear();  // the stages below read them again, each in its time
     Pretrained random = pretrained;
     random.theta0 = nn::initial_params(pretrained.vit.layout(), context.seed);
     // A file of `pretrain` is about heads from word vectors; other words are not in it.
     if (random.words.identity.empty()) save_pretrained(folder / "random.safetensors", random);
     const std::filesystem::path finetuned = folder / "finetune";
-    finetune_all(context, random, tasks, finetuned);
+    double seconds = finetune_all(context, random, tasks, finetuned);
     Json results{{"tasks", Json::array()}};
     for (const TaskSource& source : tasks) results["tasks"].push_back(source.name);
     const TaskVectorInputs of_random{random, tasks, "none", finetuned};
     results["random"] = task_arithmetic(context, of_random, grid_images, RunFolder(folder / "random"));
     results["pretrained"] = task_arithmetic(context, of_pretrained, grid_images, RunFolder(folder / "pretrained"));
+    for (const char* start : kStarts) {
+      seconds += results[start].at("seconds").get<double>();
+      results[start].erase("seconds");
+    }
+    results["seconds"] = seconds;  // of finished stages as well
     return results;
   };
   return task_vector_stage("random_init", context, of_pretrained, {{"grid_images", grid_images}}, folder, compute);

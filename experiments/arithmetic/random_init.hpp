@@ -12,9 +12,9 @@
 
 namespace experiments {
 
-// The stage. `inputs` are of the pre-trained weights, without a control. Leaves random.safetensors, to use as
-// pretrained.safetensors (not of a checkpoint, whose words it cannot hold), and <folder>/finetune beside it. Returns tasks and, for random and pretrained, what
-// task_arithmetic() returns.
+// The stage. `inputs` are of the pre-trained weights; a control is left out. Leaves random.safetensors, to use as
+// pretrained.safetensors (not of a checkpoint, whose words it cannot hold), and <folder>/finetune beside it. Returns tasks and,
+// for random and pretrained, what task_arithmetic() returns.
 Json random_init(const Context& context, const TaskVectorInputs& inputs, std::int64_t grid_images,
                  const RunFolder& folder);
 

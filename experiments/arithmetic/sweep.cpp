@@ -156,6 +156,7 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
                    {"finetune", to_json(first.finetune)},
                    {"arithmetic", arithmetic(first)}};
   note_cut(fingerprint, settings.cut);
+  note_cut(results, settings.cut);
   const Json manifest = folder.begin("sweep", fingerprint, *seeds.begin(), context.pool.threads());
   for (const double value : values) {
     const RunFolder of_value(folder / (settings.vary + "_" + written(value)));
@@ -173,6 +174,7 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
       run["head_overlap"] = overlap_of(inputs);
       finetune_all(own, pretrained, without_control(inputs), inputs.finetuned);
       run.update(task_arithmetic(own, inputs, settings.grid_images, here));
+      run.erase("seconds");
       results["runs"].push_back(run);
       runs.push_back(std::move(run));
     }

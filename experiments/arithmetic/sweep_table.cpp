@@ -25,8 +25,8 @@ struct Column {
 };
 
 struct Group {
-  std::string first,
-      second;  // what stands above its first and second column; a group without that has no bar before it
+  std::string first;   // what stands above its first column; a group without that has no bar before it
+  std::string second;  // above the second
   std::vector<Column> columns;
 };
 

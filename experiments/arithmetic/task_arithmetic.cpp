@@ -24,13 +24,17 @@ double mean_over_pairs(const Json& pairs, const std::string& mode, const char* k
 
 }  // namespace
 
-void finetune_all(const Context& context, const Pretrained& pretrained, const std::vector<TaskSource>& sources,
-                  const std::filesystem::path& finetuned) {
+double finetune_all(const Context& context, const Pretrained& pretrained, const std::vector<TaskSource>& sources,
+                    const std::filesystem::path& finetuned) {
+  double seconds = 0.0;
   for (const TaskSource& source : sources) {
     const TaskData task = load_task(source, context.recipe, context.seed, context.pool);
-    for (const Mode mode : {Mode::standard, Mode::linear})
-      finetune(context, pretrained, task, mode, RunFolder(finetuned_folder(finetuned, to_string(mode), source.name)));
+    for (const Mode mode : {Mode::standard, Mode::linear}) {
+      const RunFolder folder(finetuned_folder(finetuned, to_string(mode), source.name));
+      seconds += finetune(context, pretrained, task, mode, folder).at("seconds").get<double>();
+    }
   }
+  return seconds;
 }
 
 Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std::int64_t grid_images,
@@ -42,16 +46,21 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
   Json results{{"logit_scale", std::exp(inputs.pretrained.logit_scale)},
                {"chance", mean(chances)},
                {"zero_shot", average(addition.at("zero_shot"))}};
+  double seconds = addition.at("seconds").get<double>();
   const std::vector<TaskPair> task_pairs = default_pairs(tasks);
   Json pairs = Json::array();
   if (!task_pairs.empty()) {
-    pairs = disentanglement(context, inputs, task_pairs, {kGridPoints, kGridRange, grid_images},
-                            RunFolder(folder / "disentanglement"))
-                .at("pairs");
+    const Json maps = disentanglement(context, inputs, task_pairs, {kGridPoints, kGridRange, grid_images},
+                                      RunFolder(folder / "disentanglement"));
+    pairs = maps.at("pairs");
+    seconds += maps.at("seconds").get<double>();
   }
   Json negation;
-  if (inputs.control != "none")
-    negation = task_negation(context, inputs, RunFolder(folder / "task_negation")).at("negation");
+  if (inputs.control != "none") {
+    const Json subtracted = task_negation(context, inputs, RunFolder(folder / "task_negation"));
+    negation = subtracted.at("negation");
+    seconds += subtracted.at("seconds").get<double>();
+  }
   for (const std::string mode : kModes) {
     const Json& added = addition.at("addition").at(mode);
     Json& of = results["modes"][mode];
@@ -66,6 +75,7 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
       for (const char* key : {"target", "control"}) of["negation"][key] = average(negation.at(mode).at(key));
     }
   }
+  results["seconds"] = seconds;
   return results;
 }
 

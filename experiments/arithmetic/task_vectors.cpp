@@ -77,6 +77,7 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
     checksums.push_back(nn::checksum(vectors.back().standard));
     if (vectors.back().linear) checksums.push_back(nn::checksum(*vectors.back().linear));
   }
+  note_cut(fingerprint, inputs.pretrained.cut);
   fingerprint["content"] = contents(inputs.sources);
   for (const TaskSource& source : inputs.sources) note_words(fingerprint, inputs.pretrained, source.name, source.text);
   std::string label = name;
@@ -103,7 +104,8 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
   }
   const Stopwatch stopwatch;
   Json results = compute(tasks, control.has_value() ? &*control : nullptr);
-  results["seconds"] = stopwatch.seconds();
+  note_cut(results, inputs.pretrained.cut);
+  if (!results.contains("seconds")) results["seconds"] = stopwatch.seconds();
   folder.finish(manifest, results);
   return results;
 }

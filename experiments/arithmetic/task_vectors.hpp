@@ -54,11 +54,11 @@ std::vector<const char*> modes_of(const std::vector<TaskVectors>& tasks);
 // either no task has one or each has.
 Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task);
 
-// Runs `compute` on the task vectors and images and leaves what it returns, and its seconds, in the folder's
-// results.json; or returns what an earlier run left there. `settings` are the stage's own options, if it has any; `control`
+// Runs `compute` on the task vectors and images, which it may let go, and leaves what it returns, and the seconds it took unless
+// it tells them itself, in the folder's results.json; or returns what an earlier run left there. `settings` are the stage's own options, if it has any; `control`
 // is null if there is none. Throws std::runtime_error naming the file if a task vector is missing or belongs to other
 // weights.
-using TaskVectorExperiment = std::function<Json(const std::vector<TaskVectors>& tasks, const TaskData* control)>;
+using TaskVectorExperiment = std::function<Json(std::vector<TaskVectors>& tasks, const TaskData* control)>;
 Json task_vector_stage(const std::string& name, const Context& context, const TaskVectorInputs& inputs,
                        const Json& settings, const RunFolder& folder, const TaskVectorExperiment& compute);
 

@@ -16,6 +16,7 @@ namespace experiments {
 namespace {
 
 constexpr const char* kFile = "finetuned.safetensors";
+constexpr const char* kLinearise = "linearise";
 
 }  // namespace
 
@@ -31,6 +32,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
                    {"task", task.name},           {"content", task.content},
                    {"mode", to_string(mode)},     {"pretrained", identity},
                    {"finetune", to_json(recipe)}, {"arithmetic", arithmetic(context.recipe)}};
+  if (mode == Mode::linear) note_cut(fingerprint, pretrained.cut);
   note_words(fingerprint, pretrained, task.name, task.text);
   const std::filesystem::path file = folder / kFile;
   if (const auto results = folder.already_done(label, fingerprint, file)) return *results;
@@ -81,12 +83,13 @@ void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrai
                     const nn::ParamTree& theta) {
   nn::NamedTensors tensors;
   nn::put_params(tensors, theta, "visual.");
-  nn::write_safetensors(file, tensors,
-                        {{"format", "pt"},
-                         {"task", task.name},
-                         {"content", task.content},
-                         {"mode", std::string(to_string(mode))},
-                         {"pretrained", pretrained.identity()}});
+  nn::Metadata metadata{{"format", "pt"},
+                        {"task", task.name},
+                        {"content", task.content},
+                        {"mode", std::string(to_string(mode))},
+                        {"pretrained", pretrained.identity()}};
+  if (mode == Mode::linear) metadata[kLinearise] = to_string(pretrained.cut);
+  nn::write_safetensors(file, tensors, metadata);
 }
 
 nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,
@@ -99,10 +102,17 @@ nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrain
     if (found == saved.metadata.end() || found->second != needed) throw std::runtime_error(where + complaint);
   };
   check("pretrained", pretrained.identity(),
-        "it was not fine-tuned from these pre-trained weights, or with another --linearise; its task vector has no "
-        "meaning here.");
+        "it was not fine-tuned from these pre-trained weights; its task vector has no meaning here.");
   check("task", task, "it was not fine-tuned on " + task + ".");
   check("mode", to_string(mode), "it was not fine-tuned in mode " + std::string(to_string(mode)) + ".");
+  if (mode == Mode::linear) {
+    const auto named = saved.metadata.find(kLinearise);  // not in files of earlier days
+    const std::string cut(named == saved.metadata.end() ? to_string(Cut::features) : std::string_view(named->second));
+    if (cut != to_string(pretrained.cut)) {
+      throw std::runtime_error(where + "it was fine-tuned with --linearise " + cut + ", not " +
+                               std::string(to_string(pretrained.cut)) + ".");
+    }
+  }
   return std::move(theta) - pretrained.theta0;
 }
 

@@ -26,7 +26,7 @@ void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrai
                     const nn::ParamTree& theta);
 
 // τ = θ − θ0 of a file that `finetune` wrote. Throws std::runtime_error naming the file if it was fine-tuned from other weights, on
-// another task or in another mode.
+// another task, in another mode or, of linear ones, with another cut.
 nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrained& pretrained, const std::string& task,
                                Mode mode);
 

@@ -31,10 +31,11 @@ void add_pretrained_options(CommandLine& line, PretrainedOptions& options) {
 
 void add_linearise_option(CommandLine& line, Cut& cut) {
   line.action(
-          "--linearise", [&cut](const std::string& name) { cut = name == "logits" ? Cut::logits : Cut::features; },
+          "--linearise",
+          [&cut](const std::string& name) { cut = name == to_string(Cut::logits) ? Cut::logits : Cut::features; },
           "features (default): the encoder, whose output the head normalises, as in the paper's code; logits: the head "
           "as well")
-      .among({"features", "logits"});
+      .among({std::string(to_string(Cut::features)), std::string(to_string(Cut::logits))});
 }
 
 Pretrained load(const PretrainedOptions& options, engine::ShardPool& pool) {

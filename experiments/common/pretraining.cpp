@@ -217,8 +217,8 @@ Pretrained load_pretrained(const std::filesystem::path& file) {
 
 std::string_view to_string(Cut cut) { return cut == Cut::features ? "features" : "logits"; }
 
-void note_cut(Json& fingerprint, Cut cut) {
-  if (cut != Cut::features) fingerprint["cut"] = to_string(cut);  // of earlier runs too, which do not name theirs
+void note_cut(Json& json, Cut cut) {
+  if (cut != Cut::features) json["linearise"] = to_string(cut);
 }
 
 nn::Model Pretrained::model() const {
@@ -239,7 +239,6 @@ std::string Pretrained::identity() const {
       for (const float value : *values) hash.add(std::uint64_t{std::bit_cast<std::uint32_t>(value)});
     }
   }
-  if (cut != Cut::features) hash.add(std::string(to_string(cut)));
   return hash.hex();
 }
 

@@ -20,8 +20,9 @@ namespace experiments {
 //   features   the encoder; the head normalises what comes of it, as in the paper's code
 //   logits     encoder, normalisation and the head, which is linear: the logits themselves are linear in τ
 enum class Cut { features, logits };
-std::string_view to_string(Cut cut);
-void note_cut(Json& fingerprint, Cut cut);
+std::string_view to_string(Cut cut);  // as --linearise takes it
+// Under "linearise", unless it is features: of earlier runs nothing tells theirs, and it was features.
+void note_cut(Json& json, Cut cut);
 
 struct Pretrained {
   models::Vit vit;
@@ -30,8 +31,8 @@ struct Pretrained {
   TextEmbedder words;  // makes the class embeddings of its heads
   datasets::Normalisation normalisation = {};
   Cut cut = Cut::features;
-  nn::Model model() const;  // before the cut, up to the head's linear map: features, or features of length 1, [B, E]
-  std::string identity() const;  // of weights, scale, model, words and cut: what later stages depend on
+  nn::Model model() const;       // to be linearised: the features, [B, E], normalised where the cut is behind that
+  std::string identity() const;  // of the weights, the scale, the model and its words: what later stages depend on
 };
 
 // Writes <folder>/pretrained.safetensors and results.json; skipped if both are there from the same recipe, seed and

@@ -140,8 +140,8 @@ std::vector<Experiment> all_experiments() {
        .by_default = false});
   list.push_back({.name = "kernel_regression",
                   .title = "Linear fine-tuning, solved",
-                  .question = "How much of what the network is better than its tangent model is only optimisation? "
-                              "The convex or nearly convex problem solved, beside AdamW's few steps.",
+                  .question = "How much of the network's advantage over its tangent model is only optimisation? "
+                              "Linear fine-tuning solved to convergence, beside AdamW's few steps.",
                   .run =
                       [](const Chain& chain, const RunFolder& folder) {
                         return kernel_regression(chain.context, chain.inputs,

@@ -31,7 +31,7 @@ struct Experiment {
   // Why it cannot be run on so many tasks with this control, or "none"; empty if it can.
   std::function<std::string(std::size_t tasks, const std::string& control)> impossible = nullptr;
   bool in_chain = true;    // of `reproduce`; else one of many chains, which only its own program runs
-  bool by_default = true;  // of those; else it takes as long as all the others together, and must be asked for
+  bool by_default = true;  // of those; else it takes long and must be asked for
 };
 
 std::span<const Experiment> catalogue();      // in the order in which they run

@@ -171,6 +171,11 @@ std::string commands(const Json& manifest, const std::filesystem::path& folder) 
     if (manifest.at("program") == "reproduce" && command.find("--experiments") == std::string::npos)
       html +=
           line(command + " --experiments task_addition", "One experiment and what it needs; what is done is skipped:");
+    if (const Json kept = manifest.value("kept", Json::array()); !kept.empty()) {
+      std::string names;
+      for (const Json& name : kept) names += (names.empty() ? "" : ",") + name.get<std::string>();
+      html += line(command + " --experiments " + names, "What was there of an earlier run, by itself:");
+    }
   }
   return html +
          line(bin + "figures " + quoted_for_shell(folder.string()),

@@ -205,22 +205,61 @@ BOOST_AUTO_TEST_CASE(the_program_compares_the_solution_with_adamw) {
 BOOST_AUTO_TEST_CASE(the_logits_may_be_linearised_instead) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  const tests::ProcessResult refused = tests::run_process(
-      tests::on_finished_run("kernel_regression", out + "/refused") + "--linearise logits --iterations 2");
+  const tests::ProcessResult refused =
+      tests::run_process(tests::on_finished_run("kernel_regression", out + "/refused") + "--linearise logits");
   BOOST_CHECK_EQUAL(refused.status, 1);
-  check_says(refused, "/finetune/standard/digits/finetuned.safetensors: it was not fine-tuned");
-  check_says(refused, "another --linearise");
+  check_says(refused,
+             "/linear/digits/finetuned.safetensors: it was fine-tuned with --linearise features, not logits.\n");
 
-  const tests::ProcessResult result = tests::run_process(
-      "{bin}/reproduce --preset smoke --tasks digits,signs --control none --linearise logits "
-      "--experiments kernel_regression --out " +
-      out);
+  const std::string of_two = " --preset smoke --tasks digits,signs --linearise logits ";
+  const tests::ProcessResult result =
+      tests::run_process("{bin}/reproduce --control none --experiments kernel_regression,single_task,task_addition" +
+                         of_two + "--out " + out);
   BOOST_REQUIRE_MESSAGE(result.status == 0, result.output);
   check_says(result, "linearised: logits");
-  const Json signs = read_json(out + "/kernel_regression/results.json").at("per_task").at("signs");
-  BOOST_CHECK_LT(signs.at("train_loss").at("solved").get<double>(), signs.at("train_loss").at("adamw").get<double>());
-  const Json manifest = read_json(out + "/manifest.json");
-  BOOST_CHECK_EQUAL(manifest.at("fingerprint").at("cut"), "logits");
+  const Json solved = read_json(out + "/kernel_regression/results.json").at("per_task").at("signs");
+  BOOST_CHECK_LT(solved.at("train_loss").at("solved").get<double>(), solved.at("train_loss").at("adamw").get<double>());
+  const std::string weights =
+      "--pretrained " + out + "/pretrain/pretrained.safetensors --finetuned " + out + "/finetune";
+  const tests::ProcessResult pulled = tests::run_process("{bin}/kernel_regression" + of_two + weights + " --out " +
+                                                         out + "/pulled --l2 0.001 --iterations 2");
+  BOOST_REQUIRE_MESSAGE(pulled.status == 0, pulled.output);
+  const Json results = read_json(out + "/pulled/results.json");
+  BOOST_CHECK_EQUAL(results.at("linearise"), "logits");
+  const Json last = results.at("per_task").at("signs").at("curve").back();
+  BOOST_CHECK_CLOSE_FRACTION(
+      last.at("objective").get<double>(),
+      last.at("train_loss").get<double>() + 0.0005 * std::pow(last.at("task_vector_norm").get<double>(), 2), 1e-9);
+
+  // The accuracies are those of f(x; θ0) + J(x; θ0) τ where f are the logits of the ordinary head.
+  engine::ShardPool pool(2);
+  Pretrained pretrained = load_pretrained(out + "/pretrain/pretrained.safetensors");
+  const TaskData task = load_task(find_source("signs", {}), preset("smoke"), 0, pool);
+  const nn::TangentModel logits([encoder = pretrained.model(), head = zero_shot_head(pretrained, task.text)](
+                                    const nn::Params& p, const engine::Var& x) { return head.logits(encoder(p, x)); },
+                                pretrained.theta0);
+  pretrained.cut = Cut::logits;
+  const auto vector = [&](const std::string& of, Mode mode) {
+    const std::string mode_folder = out + "/finetune/" + std::string(to_string(mode)) + "/";
+    return load_task_vector(mode_folder + of + "/finetuned.safetensors", pretrained, of, mode);
+  };
+  const auto accuracy_of = [&](const datasets::Dataset& images, const nn::ParamTree& tau) {
+    const Features of = tangent_features(logits, images, std::span(&tau, 1), {pool, 16}).at(1.0, 0);
+    const std::int64_t K = of.values.shape()[1];
+    const auto* row = of.values.data<float>();
+    double correct = 0.0;
+    for (std::int64_t n = 0; n < images.size(); ++n, row += K)
+      correct += std::max_element(row, row + K) - row == of.labels.data<std::int64_t>()[n] ? 1.0 : 0.0;
+    return correct / static_cast<double>(images.size());
+  };
+  const Json alone = read_json(out + "/single_task/results.json").at("single_task");
+  const nn::ParamTree linear = vector("signs", Mode::linear);
+  BOOST_CHECK_EQUAL(alone.at("linear").at("signs").get<double>(), accuracy_of(*task.test, linear));
+  BOOST_CHECK_EQUAL(alone.at("posthoc").at("signs").get<double>(),
+                    accuracy_of(*task.test, vector("signs", Mode::standard)));
+  const Json added = read_json(out + "/task_addition/results.json").at("addition").at("linear");
+  const nn::ParamTree sum = added.at("alpha").get<double>() * (linear + vector("digits", Mode::linear));
+  BOOST_CHECK_EQUAL(added.at("per_task").at("signs").get<double>(), accuracy_of(*task.test, sum));
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_checkpoint_is_named) {

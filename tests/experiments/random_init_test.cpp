@@ -64,6 +64,10 @@ BOOST_AUTO_TEST_CASE(random_init_begins_where_pre_training_began) {
 
   const tests::ProcessResult again = tests::run_process(run);
   check_says(again, "random init: already done");
+  std::filesystem::remove(out + "/results.json");
+  const tests::ProcessResult rest = tests::run_process(run);  // as if it had been stopped at its end
+  check_says(rest, "finetune signs (linear): already done");
+  check_says(rest, "disentanglement: already done");
   BOOST_CHECK_EQUAL(read_json(out + "/results.json").dump(), results.dump());
 }
 

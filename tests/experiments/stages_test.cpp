@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/pretraining.hpp"
 #include "nn/checkpoint.hpp"
+#include "nn/optim.hpp"
 #include "tests/experiments/idx_set.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tensors.hpp"
@@ -112,7 +114,6 @@ BOOST_AUTO_TEST_CASE(where_the_model_is_cut_decides_what_is_linearised_and_nothi
   const Pretrained paper = untrained(context);
   Pretrained pretrained = untrained(context);
   pretrained.cut = Cut::logits;
-  BOOST_CHECK_NE(pretrained.identity(), paper.identity());
 
   const TaskData task = load_task(sources()[0], context.recipe, context.seed, pool);
   const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
@@ -135,6 +136,38 @@ BOOST_AUTO_TEST_CASE(where_the_model_is_cut_decides_what_is_linearised_and_nothi
   const engine::Tensor behind = engine::add(of_features.primal(), of_features.push(tau)).tensor();
   const engine::Tensor difference = engine::sub(head_of_features.logits(behind), expected).tensor();
   BOOST_CHECK_GT(std::ranges::max(tests::values_of(difference)), 1e-3);
+}
+
+BOOST_AUTO_TEST_CASE(linear_fine_tuning_takes_the_model_that_is_cut_where_it_is_told) {
+  engine::ShardPool pool(2);
+  const Context context{tiny(), 5, pool};
+  const FinetuneRecipe& recipe = context.recipe.finetune;
+  Pretrained pretrained = untrained(context);
+  const TaskData task = load_task(sources()[0], context.recipe, context.seed, pool);
+  const TemporaryDirectory folder;
+  const nn::TangentModel logits([encoder = pretrained.model(), head = zero_shot_head(pretrained, task.text)](
+                                    const nn::Params& p, const engine::Var& x) { return head.logits(encoder(p, x)); },
+                                pretrained.theta0);
+  nn::ParamTree theta = pretrained.theta0;
+  nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
+  const datasets::Loader loader(task.train, {.batch_size = recipe.batch, .seed = context.seed});
+  const auto warmup = static_cast<std::int64_t>(std::llround(recipe.warmup_share * static_cast<double>(recipe.steps)));
+  for (std::int64_t i = 0; i < recipe.steps; ++i) {
+    const datasets::Batch batch = loader.batch(i / loader.batches_per_epoch(), i % loader.batches_per_epoch());
+    nn::StepResult step =
+        nn::tangent_step(logits, theta, batch.images, batch.labels, engine::cross_entropy, context.shards());
+    const nn::Clip clip = nn::clip_norm(step.gradient, 1.0, pool);
+    optimizer.step(theta, step.gradient, pool, nn::cosine_schedule(i, warmup, recipe.steps), clip.factor);
+  }
+  const auto distance_to = [&](Cut cut) {
+    pretrained.cut = cut;
+    const RunFolder of_cut(folder.path() / std::string(to_string(cut)));
+    finetune(context, pretrained, task, Mode::linear, of_cut);
+    const nn::ParamTree tau = load_task_vector(of_cut / "finetuned.safetensors", pretrained, "digits", Mode::linear);
+    return nn::norm(tau - (theta - pretrained.theta0)) / nn::norm(tau);
+  };
+  BOOST_CHECK_LT(distance_to(Cut::logits), 1e-3);
+  BOOST_CHECK_GT(distance_to(Cut::features), 3e-3);
 }
 
 BOOST_AUTO_TEST_CASE(each_real_set_is_styled_by_a_random_stream_of_its_own) {
