@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "engine/tensor/utf8.hpp"
 #include "models/activation_names.hpp"
 #include "models/config_section.hpp"
 
@@ -27,7 +28,7 @@ double ratio(const Section& section, const std::string& key, std::int64_t hidden
 Activation hugging_face_activation(const Section& section) {
   const std::string name = section.text("hidden_act", "quick_gelu");
   const std::optional<Activation> activation = find_activation(name);
-  if (!activation) section.fail("hidden_act", "is '" + name + "'; expected 'quick_gelu' or 'gelu'");
+  if (!activation) section.fail("hidden_act", "is " + engine::shown(name) + "; expected 'quick_gelu' or 'gelu'");
   return *activation;
 }
 
@@ -89,8 +90,8 @@ ClipConfig read_hugging_face(const Section& top, const std::filesystem::path& fi
   if (type == "clip_vision_model") return {hugging_face_image(top, projection), std::nullopt};
   if (type == "clip_text_model") return {std::nullopt, hugging_face_text(top, projection)};
   if (type != "clip") {
-    top.fail("model_type", "is '" + type +
-                               "', another architecture; expected 'clip', 'clip_vision_model' or "
+    top.fail("model_type", "is " + engine::shown(type) +
+                               ", another architecture; expected 'clip', 'clip_vision_model' or "
                                "'clip_text_model'");
   }
   return {hugging_face_image(tower(top, "vision_config", file), projection),

@@ -9,10 +9,13 @@
 
 #include "engine/tensor/byte_source.hpp"
 #include "engine/tensor/finite.hpp"
+#include "engine/tensor/utf8.hpp"
 #include "nn/safetensors_elements.hpp"
 
 namespace models {
 namespace {
+
+using engine::shown;
 
 constexpr std::string_view kIndexEnding = ".safetensors.index.json";
 constexpr std::int64_t kBlock = 1 << 16;  // elements
@@ -49,10 +52,12 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& file)
     fail(file, "is no index of shards: it must be a JSON object with the object 'weight_map'.");
   std::map<std::string, std::string> shards;
   for (const auto& [name, shard] : json.at("weight_map").items()) {
-    if (!shard.is_string()) fail(file, "the shard of tensor '" + name + "' must be the name of a file.");
+    if (!shard.is_string()) fail(file, "the shard of tensor " + shown(name) + " must be the name of a file.");
     const std::string target = shard.get<std::string>();
-    if (target.empty() || target.find('/') != std::string::npos || target.find('\\') != std::string::npos)
-      fail(file, "the shard '" + target + "' of tensor '" + name + "' must lie in the folder of the index.");
+    const bool is_plain = std::ranges::all_of(target, [](char c) { return c != '/' && c != '\\' && (c & 0xE0) != 0; });
+    if (target.empty() || !is_plain)
+      fail(file, "the shard " + shown(target) + " of tensor " + shown(name) +
+                     " must be a plain name of a file in the folder of the index.");
     shards.emplace(name, target);
   }
   return shards;
@@ -69,13 +74,14 @@ void open_shards(CheckpointFiles& files, const std::filesystem::path& index) {
     }
     const auto found = map->tensors().find(name);
     if (found == map->tensors().end())
-      fail(index, "says that tensor '" + name + "' lies in " + shard + ", where it does not; fetch both again.");
+      fail(index,
+           "says that tensor " + shown(name) + " lies in " + shown(shard) + ", where it does not; fetch both again.");
     files.tensors.emplace(name, StoredTensor{name, &found->second});
   }
   for (const auto& [shard, map] : shards) {
     for (const auto& [name, tensor] : map->tensors()) {
       if (!shard_of.contains(name))
-        fail(index, "does not name tensor '" + name + "' of " + shard + "; fetch both again.");
+        fail(index, "does not name tensor " + shown(name) + " of " + shown(shard) + "; fetch both again.");
     }
   }
 }
@@ -112,12 +118,12 @@ ClipTensor packed(const CheckpointFiles& files, const std::string& name, const e
     if (found == files.tensors.end()) continue;
     const nn::MappedTensor& tensor = *found->second.tensor;
     if (tensor.shape != third) {
-      fail(files.path, "tensor '" + piece.name + "' must have the shape of its neighbours of q, k and v, " +
+      fail(files.path, "tensor " + shown(piece.name) + " must have the shape of its neighbours of q, k and v, " +
                            to_string(third) + "; it is " + to_string(tensor.shape) + ".");
     }
     if (!nn::is_floating(tensor.type)) {
-      fail(files.path, "tensor '" + piece.name +
-                           "' must be F32, F16, BF16 or F64, as its neighbours of q, k and v; it is " + tensor.type +
+      fail(files.path, "tensor " + shown(piece.name) +
+                           " must be F32, F16, BF16 or F64, as its neighbours of q, k and v; it is " + tensor.type +
                            ".");
     }
     parts.push_back({piece.begin, false, &tensor});
@@ -203,13 +209,14 @@ std::map<std::string, ClipTensor> clip_tensors(const CheckpointFiles& files) {
       if (name.find(".attn.in_proj_") != std::string::npos) {
         if (tensor.shape.rank() < 1 || tensor.shape.numel() == 0)
           fail(files.path,
-               "tensor '" + stored_name + "' is of q, k and v and cannot be " + to_string(tensor.shape) + ".");
+               "tensor " + shown(stored_name) + " is of q, k and v and cannot be " + to_string(tensor.shape) + ".");
         result.emplace(name, packed(files, name, tensor.shape, ClipLayout::hugging_face));
         continue;
       }
       if (name == "visual.proj" || name == "text_projection") {
         if (tensor.shape.rank() != 2)
-          fail(files.path, "tensor '" + stored_name + "' must have two axes; it is " + to_string(tensor.shape) + ".");
+          fail(files.path,
+               "tensor " + shown(stored_name) + " must have two axes; it is " + to_string(tensor.shape) + ".");
         const engine::Shape shape{tensor.shape[1], tensor.shape[0]};
         result.emplace(name, ClipTensor(name, shape, {{0, true, &tensor}}));
         continue;
@@ -230,7 +237,7 @@ void read_finite(const CheckpointFiles& files, const ClipTensor& tensor, std::in
   };
   const nn::MappedTensor* const mapped = std::ranges::find_if(tensor.parts(), holds_it)->tensor;
   const auto stored = std::ranges::find(files.tensors, mapped, [](const auto& named) { return named.second.tensor; });
-  fail(files.path, "tensor '" + stored->second.name + "' holds NaN or Inf; every weight must be finite.");
+  fail(files.path, "tensor " + shown(stored->second.name) + " holds NaN or Inf; every weight must be finite.");
 }
 
 void write_clip_tensors(const std::filesystem::path& file, std::optional<ClipLayout> layout,

@@ -166,8 +166,8 @@ BOOST_AUTO_TEST_CASE(linear_fine_tuning_takes_the_model_that_is_cut_where_it_is_
     const nn::ParamTree tau = load_task_vector(of_cut / "finetuned.safetensors", pretrained, "digits", Mode::linear);
     return nn::norm(tau - (theta - pretrained.theta0)) / nn::norm(tau);
   };
-  BOOST_CHECK_LT(distance_to(Cut::logits), 1e-3);
-  BOOST_CHECK_GT(distance_to(Cut::features), 3e-3);
+  BOOST_CHECK_LT(distance_to(Cut::logits), 1e-2);
+  BOOST_CHECK_GT(distance_to(Cut::features), 3e-2);
 }
 
 BOOST_AUTO_TEST_CASE(each_real_set_is_styled_by_a_random_stream_of_its_own) {

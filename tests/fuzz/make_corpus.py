@@ -183,6 +183,7 @@ write("clip", "open_clip", json.dumps({
                   "text_cfg": {"width": 64, "heads": 2, "layers": 1}},
     "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic", "resize_mode": "shortest"}}).encode())
 write("clip", "index", json.dumps({"weight_map": {"logit_scale": "model.safetensors", "visual.proj": "../model.safetensors"}}).encode())
+write("clip", "line_ends", json.dumps({"weight_map": {"logit\nscale": "a\nb.safetensors"}}).encode())
 write("clip", "name", b"vision_model.encoder.layers.11.self_attn.q_proj.weight")
 block = "text_model.encoder.layers.0.self_attn."
 write("clip", "tensors", safetensors({block + "k_proj.bias": entry("F16", [2], 0, 4), block + "q_proj.bias": entry("F16", [2], 4, 8),

@@ -247,6 +247,8 @@ BOOST_AUTO_TEST_CASE(shards_are_one_checkpoint) {
     return refusal([&] { models::read_clip(folder.path()); });
   };
   check_says(message("logit_scale", "../secret"), {"shard '../secret' of tensor 'logit_scale'"});
+  check_says(message("logit_scale", "a\nb"), {"shard 'a?b' of tensor 'logit_scale' must be a plain name"});
+  check_says(message("logit\nscale", "../secret"), {"tensor 'logit?scale'"});
   check_says(message("absent", "model-00001-of-00002.safetensors"), {"tensor 'absent' lies in", "where it does not"});
   check_says(message("logit_scale", "model-3.safetensors"), {"model-3.safetensors", "cannot be read"});
   std::filesystem::remove(folder.path() / "model.safetensors.index.json");
