@@ -667,7 +667,7 @@ std::vector<Figure> kernel_regression_figures(const Json& results) {
 std::vector<Figure> sweep_figures(const Json& results) {
   const SweptPanels panels(results);
   const std::string over = results.at("seeds").size() > 1 ? " Bars: standard deviation over seeds." : "";
-  Figure sums = panels.figure("The sum of all task vectors: average test accuracy", "bottom right");
+  Figure sums = panels.figure("The sum of all task vectors: average test accuracy", "top left");
   panels.add(sums, "absolute", "all tasks added (%)", 100, true);
   const bool has_gap = panels.add(sums, "gap_closed", "gap closed (%)", 100);
   sums.caption +=
