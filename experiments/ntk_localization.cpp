@@ -46,6 +46,6 @@ int main(int argc, char** argv) {
         settings.outputs = outputs == "logits" ? KernelOutputs::logits : KernelOutputs::embedding;
         settings.finetuned_on = finetuned_on;
         return ntk_localization_table(
-            ntk_localization(context, inputs, parse_pairs(pairs, without_control(inputs)), settings, folder));
+            ntk_localization(context, inputs, parse_pairs(pairs, without_control(inputs).sources), settings, folder));
       });
 }

@@ -82,7 +82,8 @@ Json run_chain(const Context& context, const std::vector<TaskSource>& sources, c
   const Chain chain{context, inputs, options.common.preset};
   for (const Experiment& experiment : catalogue()) {
     if (!experiment.run || !options.includes(experiment)) continue;
-    if (const std::string reason = why_not(experiment, without_control(inputs).size(), options); !reason.empty()) {
+    if (const std::string reason = why_not(experiment, without_control(inputs).sources.size(), options);
+        !reason.empty()) {
       say(experiment.name + ": left out, " + reason);
       continue;
     }

@@ -212,17 +212,15 @@ std::vector<TaskPair> parse_pairs(const std::vector<std::string>& pairs, const s
 Json disentanglement(const Context& context, const TaskVectorInputs& inputs, const std::vector<TaskPair>& pairs,
                      const DisentanglementGrid& grid, const RunFolder& folder) {
   if (pairs.empty()) throw std::invalid_argument("[disentanglement] needs at least two tasks.");
-  std::vector<TaskSource> sources;  // only what the pairs need
   Json names = Json::array();
   for (const auto& [first, second] : pairs) names.push_back({first, second});
-  for (const TaskSource& source : inputs.sources) {
-    if (std::ranges::any_of(
-            pairs, [&](const TaskPair& pair) { return pair.first == source.name || pair.second == source.name; })) {
-      sources.push_back(source);
-    }
-  }
+  TaskVectorInputs of_pairs = without_control(inputs);
+  std::erase_if(of_pairs.sources, [&](const TaskSource& source) {
+    return std::ranges::none_of(
+        pairs, [&](const TaskPair& pair) { return pair.first == source.name || pair.second == source.name; });
+  });
   return task_vector_stage(
-      "disentanglement", context, {inputs.pretrained, sources, "none", inputs.finetuned},
+      "disentanglement", context, of_pairs,
       {{"pairs", names}, {"points", grid.points}, {"range", grid.range}, {"images", grid.images}}, folder,
       [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
         const Disentanglement experiment(context, inputs.pretrained, grid);

@@ -320,13 +320,12 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
 
 Json kernel_regression(const Context& context, const TaskVectorInputs& inputs, const KernelRegressionOptions& options,
                        const RunFolder& folder) {
-  const std::vector<TaskSource> sources = without_control(inputs);
-  const TaskVectorInputs tasks_only{inputs.pretrained, sources, "none", inputs.finetuned};
+  const TaskVectorInputs tasks_only = without_control(inputs);
   Json per_task = Json::object();
   double seconds = 0.0;
   std::vector<nn::ParamTree> solved;
   Json checksums = Json::array();
-  for (const TaskSource& source : sources) {
+  for (const TaskSource& source : tasks_only.sources) {
     const Vectors adam = load_vectors(tasks_only, source.name);
     const RunFolder of_task(finetuned_folder(folder.path(), to_string(Mode::linear), source.name));
     const TaskData task = load_task(source, context.recipe, context.seed, context.pool);

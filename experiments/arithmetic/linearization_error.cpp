@@ -153,9 +153,8 @@ std::int64_t linearization_error_images(std::string_view preset) { return of_pre
 
 Json linearization_error(const Context& context, const TaskVectorInputs& inputs, std::int64_t images,
                          const RunFolder& folder) {
-  const std::vector<TaskSource> tasks_only = without_control(inputs);
-  return task_vector_stage("linearization_error", context, {inputs.pretrained, tasks_only, "none", inputs.finetuned},
-                           {{"images", images}}, folder, [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
+  return task_vector_stage("linearization_error", context, without_control(inputs), {{"images", images}}, folder,
+                           [&](const std::vector<TaskVectors>& tasks, const TaskData*) {
                              return LinearizationError(context, inputs.pretrained, images).run(tasks);
                            });
 }

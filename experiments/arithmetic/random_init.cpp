@@ -17,8 +17,8 @@ constexpr std::array<const char*, 2> kStarts{"random", "pretrained"};
 Json random_init(const Context& context, const TaskVectorInputs& inputs, std::int64_t grid_images,
                  const RunFolder& folder) {
   const Pretrained& pretrained = inputs.pretrained;
-  const std::vector<TaskSource> tasks = without_control(inputs);
-  const TaskVectorInputs of_pretrained{pretrained, tasks, "none", inputs.finetuned};
+  const TaskVectorInputs of_pretrained = without_control(inputs);
+  const std::vector<TaskSource>& tasks = of_pretrained.sources;
   const auto compute = [&](std::vector<TaskVectors>& vectors, const TaskData*) {
     vectors.clear();  // the stages below read them again, each in its time
     Pretrained random = pretrained;

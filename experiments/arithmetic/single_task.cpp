@@ -68,8 +68,7 @@ double nonlinear_advantage(double standard, double linearised, std::int64_t clas
 }
 
 Json single_task(const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
-  const std::vector<TaskSource> tasks_only = without_control(inputs);
-  TaskVectorInputs given{inputs.pretrained, tasks_only, "none", inputs.finetuned};
+  TaskVectorInputs given = without_control(inputs);
   given.linear = Linear::if_there;
   return task_vector_stage("single_task", context, given, Json::object(), folder,
                            [&](const std::vector<TaskVectors>& tasks, const TaskData*) {

@@ -60,7 +60,7 @@ bool shapes_pretraining(const Recipe& recipe, const std::string& vary) {
 double overlap_of(const TaskVectorInputs& inputs) {
   const TextEmbedder& words = inputs.pretrained.words;
   std::vector<engine::Tensor> heads;
-  for (const TaskSource& task : without_control(inputs)) heads.push_back(words.rows(words.prompts(task.text)));
+  for (const TaskSource& task : without_control(inputs).sources) heads.push_back(words.rows(words.prompts(task.text)));
   return head_overlap(heads);
 }
 
@@ -172,7 +172,7 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
       pretrained.cut = settings.cut;
       const TaskVectorInputs inputs{pretrained, sources, control, here / "finetune"};
       run["head_overlap"] = overlap_of(inputs);
-      finetune_all(own, pretrained, without_control(inputs), inputs.finetuned);
+      finetune_all(own, pretrained, without_control(inputs).sources, inputs.finetuned);
       run.update(task_arithmetic(own, inputs, settings.grid_images, here));
       run.erase("seconds");
       results["runs"].push_back(run);

@@ -41,7 +41,7 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
                      const RunFolder& folder) {
   const Json addition = task_addition(context, inputs, RunFolder(folder / "task_addition"));
   std::vector<double> chances;
-  const std::vector<TaskSource> tasks = without_control(inputs);
+  const std::vector<TaskSource> tasks = without_control(inputs).sources;
   for (const TaskSource& source : tasks) chances.push_back(1.0 / static_cast<double>(source.text.class_names.size()));
   Json results{{"logit_scale", std::exp(inputs.pretrained.logit_scale)},
                {"chance", mean(chances)},

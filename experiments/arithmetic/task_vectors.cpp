@@ -25,12 +25,10 @@ bool has_linear(const TaskVectorInputs& inputs) {
 
 }  // namespace
 
-std::vector<TaskSource> without_control(const TaskVectorInputs& inputs) {
-  std::vector<TaskSource> tasks;
-  for (const TaskSource& source : inputs.sources) {
-    if (source.name != inputs.control) tasks.push_back(source);
-  }
-  return tasks;
+TaskVectorInputs without_control(TaskVectorInputs inputs) {
+  std::erase_if(inputs.sources, [&](const TaskSource& source) { return source.name == inputs.control; });
+  inputs.control = "none";
+  return inputs;
 }
 
 std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,

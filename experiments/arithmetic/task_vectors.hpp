@@ -31,14 +31,14 @@ enum class Linear { needed, if_there };
 
 struct TaskVectorInputs {
   const Pretrained& pretrained;
-  const std::vector<TaskSource>& sources;  // the tasks, and the control if there is one
-  std::string control;                     // names one of them, or is "none"
-  std::filesystem::path finetuned;         // folder with <mode>/<task>/ as find_task_vector reads it
+  std::vector<TaskSource> sources;  // the tasks, and the control if there is one
+  std::string control;              // names one of them, or is "none"
+  std::filesystem::path finetuned;  // folder with <mode>/<task>/ as find_task_vector reads it
   std::optional<std::int64_t> control_validation_images = std::nullopt;  // the recipe's if not given
   Linear linear = Linear::needed;
 };
 
-std::vector<TaskSource> without_control(const TaskVectorInputs& inputs);
+TaskVectorInputs without_control(TaskVectorInputs inputs);  // the same of the tasks alone
 
 // Where the fine-tuned weights of a task lie below `finetuned`: <mode>/<task>.
 std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, std::string_view mode,

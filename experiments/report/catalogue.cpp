@@ -97,7 +97,7 @@ std::vector<Experiment> all_experiments() {
                   .run =
                       [](const Chain& chain, const RunFolder& folder) {
                         return disentanglement(chain.context, chain.inputs,
-                                               default_pairs(without_control(chain.inputs)),
+                                               default_pairs(without_control(chain.inputs).sources),
                                                disentanglement_grid(chain.preset), folder);
                       },
                   .table = disentanglement_table,
@@ -120,7 +120,7 @@ std::vector<Experiment> all_experiments() {
                   .run =
                       [](const Chain& chain, const RunFolder& folder) {
                         return ntk_localization(chain.context, chain.inputs,
-                                                default_pairs(without_control(chain.inputs)),
+                                                default_pairs(without_control(chain.inputs).sources),
                                                 localization_settings(chain.preset), folder);
                       },
                   .table = ntk_localization_table,
