@@ -17,6 +17,8 @@
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+BOOST_AUTO_TEST_SUITE(decode)
+
 namespace {
 
 using datasets::Picture;
@@ -64,8 +66,6 @@ std::string png(const std::uint32_t width, const std::uint32_t height, const std
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(decode)
 
 BOOST_AUTO_TEST_CASE(every_kind_gives_the_pixels_of_pillow) {
   int kinds = 0;

@@ -24,6 +24,8 @@
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+BOOST_AUTO_TEST_SUITE(formats)
+
 namespace {
 
 using datasets::Dataset;
@@ -76,8 +78,6 @@ std::string planes(const std::size_t count, const std::size_t step) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(formats)
 
 BOOST_AUTO_TEST_CASE(cifar_records_are_planes_behind_their_labels) {
   const TemporaryDirectory directory;

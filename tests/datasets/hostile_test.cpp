@@ -27,6 +27,8 @@
 #include "tests/support/mat_bytes.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+BOOST_AUTO_TEST_SUITE(hostile)
+
 namespace {
 
 using datasets::Split;
@@ -128,8 +130,6 @@ std::vector<float> last_image(const datasets::Dataset& set) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(hostile)
 
 BOOST_AUTO_TEST_CASE(picture_of_more_pixels_than_its_bytes_can_hold_is_refused) {
   std::string png = bytes_of_file(kGolden / "pictures/rgb.png");

@@ -18,6 +18,8 @@
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+BOOST_AUTO_TEST_SUITE(idx)
+
 namespace {
 
 using datasets::Dataset;
@@ -105,8 +107,6 @@ void check_three_images(const std::string_view image_bytes, const std::string_vi
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(idx)
 
 BOOST_AUTO_TEST_CASE(plain_and_gzip_give_the_same_images) {
   check_three_images(three_images(), three_labels());

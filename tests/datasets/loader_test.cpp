@@ -27,6 +27,8 @@
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tensors.hpp"
 
+BOOST_AUTO_TEST_SUITE(loader)
+
 namespace {
 
 using datasets::Batch;
@@ -137,8 +139,6 @@ void check_same_batch(const Batch& a, const Batch& b) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(loader)
 
 BOOST_AUTO_TEST_CASE(batch_holds_normalised_images_and_their_labels) {
   const Batch batch = load_range(*counting(5), 1, 4);

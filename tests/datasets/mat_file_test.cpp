@@ -11,6 +11,8 @@
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+BOOST_AUTO_TEST_SUITE(mat_file)
+
 namespace {
 
 using datasets::MatArray;
@@ -33,8 +35,6 @@ std::string with_number(std::string bytes, const std::size_t at, const std::uint
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(mat_file)
 
 BOOST_AUTO_TEST_CASE(structs_and_cells_are_read_packed_or_not) {
   const auto names = read_mat(kGolden / "cars_meta.mat");

@@ -19,6 +19,8 @@
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+BOOST_AUTO_TEST_SUITE(registry)
+
 namespace {
 
 using datasets::Dataset;
@@ -64,8 +66,6 @@ void write_picture(const std::filesystem::path& file, const std::uint8_t brightn
 std::vector<std::string> names_of(const Dataset& set) { return {set.class_names().begin(), set.class_names().end()}; }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(registry)
 
 #if defined(__SANITIZE_THREAD__)
 constexpr std::int64_t kMostImages = 0;  // one thread reads them

@@ -21,6 +21,8 @@
 #include "datasets/subset.hpp"
 #include "models/clip_preprocessing.hpp"
 
+BOOST_AUTO_TEST_SUITE(resample)
+
 namespace {
 
 using datasets::Box;
@@ -63,8 +65,6 @@ bool operator==(const Box& a, const Box& b) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(resample)
 
 BOOST_AUTO_TEST_CASE(random_sizes_equal_pillow_to_the_bit) {
   std::ifstream cases(std::string(TANGENT_GOLDEN_DIR) + "/resize.txt");

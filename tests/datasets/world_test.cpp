@@ -18,6 +18,8 @@
 #include "datasets/world/tasks.hpp"
 #include "datasets/world/world_dataset.hpp"
 
+BOOST_AUTO_TEST_SUITE(world)
+
 namespace {
 
 using datasets::Dataset;
@@ -124,8 +126,6 @@ double nearest_neighbour_accuracy(const TaskSpec& task, const Description descri
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(world)
 
 BOOST_AUTO_TEST_CASE(tasks_have_the_agreed_order_and_class_counts) {
   const std::vector<std::pair<std::string, std::size_t>> expected = {

@@ -16,13 +16,13 @@ using engine::Ahead;
 using tests::running_threads;
 using tests::threads_fall_to;
 
+BOOST_AUTO_TEST_SUITE(ahead)
+
 namespace {
 
 bool is_error_of_three(const std::runtime_error& error) { return std::string(error.what()) == "item 3"; }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(ahead)
 
 BOOST_AUTO_TEST_CASE(everything_is_made_once_and_taken_in_order) {
   for (const std::int64_t lead : {1, 2, 100}) {

@@ -9,6 +9,8 @@
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+BOOST_AUTO_TEST_SUITE(atomic_file)
+
 namespace {
 
 using engine::AtomicFile;
@@ -21,8 +23,6 @@ void check_fails(const std::filesystem::path& path, const std::string& fragment,
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(atomic_file)
 
 BOOST_AUTO_TEST_CASE(text_replaces_the_old_file) {
   const TemporaryDirectory directory;

@@ -14,6 +14,8 @@ using namespace engine;
 using tests::check_close;
 using tests::random_tensor;
 
+BOOST_AUTO_TEST_SUITE(autodiff)
+
 namespace {
 
 Tensor scalar(double value) { return Tensor::full({}, value, DType::f64); }
@@ -21,8 +23,6 @@ Tensor scalar(double value) { return Tensor::full({}, value, DType::f64); }
 const Function kCube = [](VarSpan x) { return Vars{mul(x[0], mul(x[0], x[0]))}; };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(autodiff)
 
 BOOST_AUTO_TEST_CASE(derivatives_of_a_cube_at_two) {  // 8, 12, 12, 6
   const Vars x{scalar(2.0)};

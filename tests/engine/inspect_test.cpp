@@ -13,6 +13,8 @@
 
 using namespace engine;
 
+BOOST_AUTO_TEST_SUITE(inspect)
+
 namespace {
 
 struct CheckFinite {
@@ -24,8 +26,6 @@ const Function kRoot = [](VarSpan x) { return Vars{sqrt(x[0])}; };
 const Function kLayer = [](VarSpan x) { return Vars{linear(x[0], x[1])}; };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(inspect)
 
 BOOST_AUTO_TEST_CASE(the_first_non_finite_element_is_found_by_its_position) {
   const float inf = std::numeric_limits<float>::infinity();

@@ -15,6 +15,8 @@ using engine::Shape;
 using engine::Tensor;
 using tests::check_close;
 
+BOOST_AUTO_TEST_SUITE(linalg)
+
 namespace {
 
 Tensor product(const Tensor& a, const Tensor& b) { return engine::matmul(a, b).tensor(); }
@@ -54,8 +56,6 @@ std::function<Tensor(const Tensor&)> map_of(const Tensor& a) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(linalg)
 
 BOOST_AUTO_TEST_CASE(eigenpairs_of_a_matrix_of_two) {  // [[2, 1], [1, 2]]: 1 along (1, −1), 3 along (1, 1)
   const engine::SymmetricEig eig = engine::symmetric_eig(Tensor::from<double>({2, 1, 1, 2}, {2, 2}));

@@ -11,6 +11,8 @@
 
 using namespace engine;
 
+BOOST_AUTO_TEST_SUITE(messages)
+
 namespace {
 
 template <class Error>
@@ -94,8 +96,6 @@ std::vector<OpCase> every_op() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(messages)
 
 BOOST_AUTO_TEST_CASE(the_table_holds_every_op) {
   std::ifstream header(TANGENT_GOLDEN_DIR "/../../engine/ops/ops.hpp");

@@ -13,6 +13,8 @@
 using namespace engine;
 using namespace tests;
 
+BOOST_AUTO_TEST_SUITE(ops)
+
 namespace {
 
 Function unary(Var (*op)(const Var&)) {
@@ -25,8 +27,6 @@ Function binary(Var (*op)(const Var&, const Var&)) {
 const std::vector<Shape> kShapes{{}, {1}, {5}, {3, 4}, {1, 7}, {2, 1, 3}, {2, 3, 4}, {1, 1, 1, 1}};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(ops)
 
 BOOST_AUTO_TEST_CASE(arithmetic_obeys_its_rules) {
   Random random(1);

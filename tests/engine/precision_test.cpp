@@ -13,6 +13,8 @@
 
 using namespace engine;
 
+BOOST_AUTO_TEST_SUITE(precision_of_products)
+
 namespace {
 
 struct InBf16 {
@@ -37,8 +39,6 @@ Tensor rounded(const Tensor& x) {
 float bf16(float x) { return static_cast<float>(rounded(Tensor::full({1, 1}, x)).item()); }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(precision_of_products)
 
 BOOST_AUTO_TEST_CASE(rounding_is_to_nearest_and_ties_go_to_even) {
   const float step = std::exp2(-7.0F);  // between neighbours of 1

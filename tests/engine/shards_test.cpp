@@ -17,6 +17,8 @@
 
 using namespace engine;
 
+BOOST_AUTO_TEST_SUITE(shards)
+
 namespace {
 
 // While it lives, this process can map only so many bytes more.
@@ -38,8 +40,6 @@ class RoomFor {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(shards)
 
 BOOST_AUTO_TEST_CASE(every_shard_runs_once) {
   for (const int threads : {1, 2, 5}) {

@@ -12,6 +12,8 @@
 using namespace engine;
 using tests::values_of;
 
+BOOST_AUTO_TEST_SUITE(tensor)
+
 namespace {
 
 Tensor counting(const Shape& shape) {
@@ -21,8 +23,6 @@ Tensor counting(const Shape& shape) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tensor)
 
 BOOST_AUTO_TEST_CASE(views_never_copy) {
   const Tensor x = counting({2, 3, 4});

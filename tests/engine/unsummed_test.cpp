@@ -13,6 +13,8 @@ using namespace engine;
 using tests::check_close;
 using tests::random_tensor;
 
+BOOST_AUTO_TEST_SUITE(unsummed)
+
 namespace {
 
 // Σ_r left_r ⊗ right_r over rows begin .. end − 1.
@@ -65,8 +67,6 @@ const auto says = [](const std::string& part) {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(unsummed)
 
 BOOST_AUTO_TEST_CASE(
     a_linear_layer_of_two_tokens) {  // x = [[1, 2], [3, 4]], W = [1, 1], ȳ = (5, 7): 5 (1, 2), 7 (3, 4)

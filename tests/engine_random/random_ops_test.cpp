@@ -17,6 +17,8 @@
 using namespace engine;
 using namespace tests;
 
+BOOST_AUTO_TEST_SUITE(random_ops)
+
 namespace {
 
 constexpr std::uint64_t kSeed = 2601;
@@ -168,8 +170,6 @@ Case moving(Tensor x, const std::function<Var(const Var&)>& op, const Shape& to,
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(random_ops)
 
 BOOST_AUTO_TEST_CASE(add_cases) {
   check_cases("add", binary(

@@ -25,6 +25,8 @@ using tests::running_threads;
 using tests::TemporaryDirectory;
 using tests::threads_fall_to;
 
+BOOST_AUTO_TEST_SUITE(batch_stream)
+
 namespace {
 
 constexpr std::int64_t kImages = 23;
@@ -71,8 +73,6 @@ void train(const Loader& loader, int threads, std::int64_t steps, std::vector<do
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(batch_stream)
 
 BOOST_AUTO_TEST_CASE(batches_are_those_of_the_loader_whoever_makes_them) {
   const TemporaryDirectory directory;

@@ -20,6 +20,8 @@ using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(clip_experiments)
+
 namespace {
 
 const std::string kGolden = TANGENT_GOLDEN_DIR;
@@ -65,8 +67,6 @@ Tensor logits_in(const std::string& run_folder) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(clip_experiments)
 
 BOOST_AUTO_TEST_CASE(zero_shot_logits_equal_the_original_code_in_both_layouts) {
   const Place place;

@@ -14,6 +14,8 @@ using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(clip_programs)
+
 namespace {
 
 const std::string kGolden = std::string(TANGENT_GOLDEN_DIR) + "/clip/";
@@ -45,8 +47,6 @@ void check_says(const ProcessResult& result, const std::string& part) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(clip_programs)
 
 BOOST_AUTO_TEST_CASE(probe_writes_what_the_original_code_computes) {
   for (const std::string name : {"hugging_face", "open_clip"}) {

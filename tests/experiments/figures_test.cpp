@@ -34,6 +34,8 @@ using tests::run_process;
 using tests::TemporaryDirectory;
 namespace fs = std::filesystem;
 
+BOOST_AUTO_TEST_SUITE(figures)
+
 namespace {
 
 std::string text_of(const fs::path& file) {
@@ -86,8 +88,6 @@ void collect(Json& json, std::vector<Json*>& all) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(figures)
 
 BOOST_AUTO_TEST_CASE(results_alone_are_drawn_as_reproduce_drew_them) {
   const TemporaryDirectory temporary;

@@ -13,6 +13,8 @@
 using namespace experiments;
 using engine::Tensor;
 
+BOOST_AUTO_TEST_SUITE(finetune_loop)
+
 namespace {
 
 // The images of make_finetune_loop.py.
@@ -45,8 +47,6 @@ Recipe reference_recipe() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(finetune_loop)
 
 BOOST_AUTO_TEST_CASE(two_hundred_steps_follow_the_reference_code) {
   const nn::NamedTensors reference = tests::golden("finetune_loop.safetensors");

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <thread>
 
+BOOST_AUTO_TEST_SUITE(interrupt)
+
 namespace {
 
 bool is_blocked_here(int signal) {
@@ -35,8 +37,6 @@ class Interrupts {  // caught while it lives
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(interrupt)
 
 // A handler that runs in the midst of a product of oneDNN 2.6 damages the heap.
 BOOST_AUTO_TEST_CASE(threads_that_compute_handle_no_signal_and_the_program_does) {

@@ -21,6 +21,8 @@ using engine::Tensor;
 using tests::check_says;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(kernel_regression_suite)
+
 namespace {
 
 Recipe tiny() {
@@ -74,8 +76,6 @@ double minimise(TangentProblem& problem, double tolerance, int most) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(kernel_regression_suite)
 
 BOOST_AUTO_TEST_CASE(the_objective_is_the_mean_loss_of_the_tangent_model) {
   const double l2 = 0.3;

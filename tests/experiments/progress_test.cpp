@@ -15,6 +15,8 @@
 using experiments::Progress;
 using experiments::Waiting;
 
+BOOST_AUTO_TEST_SUITE(progress)
+
 namespace {
 
 // What `body` writes to standard error.
@@ -34,8 +36,6 @@ std::string said(const std::function<void()>& body) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(progress)
 
 BOOST_AUTO_TEST_CASE(the_end_is_always_told) {
   const std::string text = said([] {

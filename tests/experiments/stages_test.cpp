@@ -25,6 +25,8 @@
 using namespace experiments;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(stages)
+
 namespace {
 
 Recipe tiny() {
@@ -36,8 +38,6 @@ Recipe tiny() {
 std::vector<TaskSource> sources() { return find_sources({"digits", "signs"}, "none", {}); }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(stages)
 
 BOOST_AUTO_TEST_CASE(losses_and_weights_do_not_depend_on_the_threads) {
   Json pretrained_once;

@@ -23,6 +23,8 @@ using models::Clip;
 using models::ClipLayout;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(clip)
+
 namespace {
 
 const std::filesystem::path kGolden = std::filesystem::path(TANGENT_GOLDEN_DIR) / "clip";
@@ -75,8 +77,6 @@ struct Changed {
 const std::string kQuery = "vision_model.encoder.layers.0.self_attn.q_proj.weight";
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(clip)
 
 BOOST_AUTO_TEST_CASE(features_and_both_products_equal_the_original_code) {
   for (const auto& [name, layout] :

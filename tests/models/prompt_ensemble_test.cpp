@@ -16,6 +16,8 @@
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tensors.hpp"
 
+BOOST_AUTO_TEST_SUITE(prompt_ensemble)
+
 namespace {
 
 using engine::Tensor;
@@ -64,8 +66,6 @@ const Prompts kPrompts = {
     {"a cat", "the cat", "one cat more"}, {"a dog"}, std::vector<std::string>(70, "a bird, again")};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(prompt_ensemble)
 
 BOOST_AUTO_TEST_CASE(class_embeddings_are_means_of_unit_features_made_unit) {
   std::vector<double> expected;

@@ -14,6 +14,8 @@ using engine::DType;
 using engine::Tensor;
 using engine::Var;
 
+BOOST_AUTO_TEST_SUITE(runs)
+
 namespace {
 
 struct Run {
@@ -94,8 +96,6 @@ void check_run(const Run& run, const std::string& file, const std::string& theta
 constexpr std::array<DType, 2> kTypes{DType::f64, DType::f32};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(runs)
 
 BOOST_AUTO_TEST_CASE(losses_and_gradients_of_all_parameters_equal_pytorch) {
   const nn::NamedTensors vit_reference = tests::golden("vit_reference.safetensors");

@@ -10,6 +10,8 @@
 using namespace engine;
 using tests::check_close;
 
+BOOST_AUTO_TEST_SUITE(second_order)
+
 namespace {
 
 using Loss = std::function<Var(VarSpan)>;
@@ -68,8 +70,6 @@ void check_hessian(const Loss& loss, const Vars& x) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(second_order)
 
 BOOST_AUTO_TEST_CASE(of_a_whole_vit_with_cross_entropy) {
   for (const Activation activation : {Activation::quick_gelu, Activation::gelu}) {

@@ -21,6 +21,8 @@ using engine::DType;
 using engine::Tensor;
 using engine::Var;
 
+BOOST_AUTO_TEST_SUITE(steps)
+
 namespace {
 
 struct Setup {
@@ -67,8 +69,6 @@ std::int64_t flops_of(const std::function<void()>& work) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(steps)
 
 BOOST_AUTO_TEST_CASE(gradients_equal_differences_of_the_loss) {
   const Setup setup(DType::f64);

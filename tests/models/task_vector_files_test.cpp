@@ -18,6 +18,8 @@ using engine::Tensor;
 using models::ClipLayout;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(task_vector_files)
+
 namespace {
 
 const std::filesystem::path kBase = std::filesystem::path(TANGENT_GOLDEN_DIR) / "clip" / "hugging_face";
@@ -49,8 +51,6 @@ struct Files {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(task_vector_files)
 
 BOOST_AUTO_TEST_CASE(subtracting_and_adding_give_the_same_model_again) {
   const Files files;

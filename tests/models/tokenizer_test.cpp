@@ -16,6 +16,8 @@
 #include "tests/support/check_error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+BOOST_AUTO_TEST_SUITE(tokenizer)
+
 namespace {
 
 using models::Tokenizer;
@@ -106,8 +108,6 @@ void check_refused(const std::string& symbols, const std::string& merges, const 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tokenizer)
 
 BOOST_AUTO_TEST_CASE(ids_are_those_of_the_original_code) { check_ids(small(), reference().ids); }
 

@@ -11,6 +11,8 @@
 #include "engine/tensor/random.hpp"
 #include "tests/support/tensors.hpp"
 
+BOOST_AUTO_TEST_SUITE(lbfgs)
+
 namespace {
 
 using engine::DType;
@@ -105,8 +107,6 @@ Problem quadratic(const Vector& a, const Vector& c, const Vector& start) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(lbfgs)
 
 BOOST_AUTO_TEST_CASE(minimises_a_quadratic_of_condition_one_hundred) {
   const std::size_t n = 60;

@@ -21,6 +21,8 @@ using engine::Var;
 using nn::Contraction;
 using tests::check_close;
 
+BOOST_AUTO_TEST_SUITE(tangent_kernel)
+
 namespace {
 
 constexpr double kRounding = 1e-10;  // relative to the largest entry, in f64
@@ -79,8 +81,6 @@ const auto says = [](const std::string& part) {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tangent_kernel)
 
 BOOST_AUTO_TEST_CASE(of_a_linear_function_it_is_the_gram_matrix_of_its_inputs) {  // f = w·x + b: K = x·x' + 1
   const auto layout = layout_of({{"w", {1, 2}}, {"b", {1}}, {"unused", {3}}});

@@ -11,6 +11,8 @@
 #include "engine/tensor/random.hpp"
 #include "tests/support/tensors.hpp"
 
+BOOST_AUTO_TEST_SUITE(optim)
+
 namespace {
 
 using engine::DType;
@@ -68,8 +70,6 @@ Trained train_plainly(std::vector<double> theta, std::vector<double> gradient) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(optim)
 
 BOOST_AUTO_TEST_CASE(every_block_is_clipped_and_stepped_whatever_the_threads) {
   for (const DType dtype : {DType::f32, DType::f64}) {

@@ -21,6 +21,8 @@
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/tensors.hpp"
 
+BOOST_AUTO_TEST_SUITE(safetensors)
+
 namespace {
 
 using engine::DType;
@@ -81,8 +83,6 @@ std::string example() { return whole(kExampleHeader, bytes_of(std::vector<float>
 Tensor example_tensor() { return Tensor::from<float>({0, 1, 2, 3, 4, 5}, {1, 2, 3}); }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(safetensors)
 
 BOOST_AUTO_TEST_CASE(example_of_the_reference_is_written_byte_for_byte) {
   const TemporaryDirectory directory;
