@@ -2,11 +2,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <system_error>
 #include <type_traits>
 
 #include "nn/nearest_name.hpp"
@@ -28,9 +31,12 @@ std::string refuse_nan(const std::string& text) {
   return std::isnan(std::strtod(text.c_str(), nullptr)) ? "Value " + text + " is not a number" : "";
 }
 
-// CLI11 takes -1 for the largest unsigned number.
-std::string refuse_minus(const std::string& text) {
-  return text.starts_with('-') ? "Value " + text + " is negative" : "";
+// CLI11 takes -1, and whatever is too large, for the largest unsigned number.
+std::string refuse_unsigned(const std::string& text) {
+  if (text.starts_with('-')) return "Value " + text + " is negative";
+  std::uint64_t value = 0;
+  const bool fits = std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc::result_out_of_range;
+  return fits ? "" : "Value " + text + " is above " + std::to_string(std::numeric_limits<std::uint64_t>::max());
 }
 
 // Of the first line that begins with it; 0 if none does.
@@ -92,7 +98,7 @@ Option& Option::between(T low, T high, const std::string& what) {
   return *this;
 }
 
-Option& Option::at_least_one() { return between(std::int64_t{1}, std::int64_t{1} << 40, "at least 1"); }
+Option& Option::at_least_one() { return between(std::int64_t{1}, kLargestCount, "at least 1"); }
 template Option& Option::between(int, int, const std::string&);
 template Option& Option::between(std::int64_t, std::int64_t, const std::string&);
 template Option& Option::between(double, double, const std::string&);
@@ -112,11 +118,11 @@ Option CommandLine::option(const std::string& name, T& value, const std::string&
   CLI::Option* const option = app_->add_option(name, value, help);
   if constexpr (is_vector<T>) {
     option->delimiter(',');
-    if constexpr (std::is_unsigned_v<typename T::value_type>) option->check(refuse_minus);
+    if constexpr (std::is_unsigned_v<typename T::value_type>) option->check(refuse_unsigned);
     if (!value.empty()) option->capture_default_str();
   } else {
     option->take_last();
-    if constexpr (std::is_unsigned_v<T>) option->check(refuse_minus);
+    if constexpr (std::is_unsigned_v<T>) option->check(refuse_unsigned);
     if constexpr (!is_optional<T>) option->capture_default_str();
   }
   return Option(option);

@@ -2,6 +2,7 @@
 // a program of ours does.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,6 +16,9 @@ class Option;
 
 namespace experiments {
 
+// Of images, steps, ...: what is more is a slip, and takes memory or days before anybody notices.
+inline constexpr std::int64_t kLargestCount = 10'000'000;
+
 // An option that was just added, to say more about it.
 class Option {
  public:
@@ -24,7 +28,7 @@ class Option {
   // T: int, std::int64_t or double. `what` stands in the help and in messages for the two numbers.
   template <class T>
   Option& between(T low, T high, const std::string& what = {});
-  Option& at_least_one();                     // a count, of std::int64_t
+  Option& at_least_one();                     // a count, of std::int64_t, up to kLargestCount
   Option& excludes(const Option& other);      // giving both is a mistake
   Option& needs(const Option& other);         // giving this one alone is a mistake
   Option& group(const std::string& heading);  // of the help

@@ -4,13 +4,13 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "experiments/common/command_line.hpp"
 #include "experiments/common/text_table.hpp"
 
 namespace experiments {
 namespace {
 
 constexpr double kAboveZero = 1e-12;
-constexpr double kLargestCount = 1e12;
 
 constexpr std::array kNumbers{
     RecipeNumber{"pretrain-steps", "Steps of pre-training", [](Recipe& r) { return &r.pretrain.steps; }},
@@ -43,8 +43,8 @@ void RecipeNumber::set(Recipe& recipe, double value) const {
   std::string range = least > 0.0 ? "numbers above 0 up to 1000" : "numbers from 0 to 1000";
   bool fits = value >= least && value <= kLargestRecipeNumber;
   if (is_whole()) {
-    range = "whole numbers from 1";
-    fits = value >= least && value <= kLargestCount && std::floor(value) == value;
+    range = "whole numbers from 1 to " + std::to_string(kLargestCount);
+    fits = value >= least && value <= static_cast<double>(kLargestCount) && std::floor(value) == value;
   }
   if (!fits) {
     throw std::invalid_argument("[recipe] --" + std::string(name) + " takes " + range + "; arrived " + written(value) +

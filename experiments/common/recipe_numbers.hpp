@@ -18,7 +18,7 @@ struct RecipeNumber {
   double least = 1.0;                                                 // as of every whole number
 
   bool is_whole() const noexcept { return in.index() == 0; }
-  // Throws std::invalid_argument if it is too small, or a fraction where a whole number is needed.
+  // Throws std::invalid_argument if it is too small or too large, or a fraction where a whole number is needed.
   void set(Recipe& recipe, double value) const;
 };
 

@@ -18,6 +18,8 @@ using tests::run_process;
 using tests::TemporaryDirectory;
 using tests::write_idx_set;
 
+BOOST_AUTO_TEST_SUITE(programs)
+
 namespace {
 
 std::int64_t line_count(const std::string& text) { return std::ranges::count(text, '\n'); }
@@ -39,11 +41,10 @@ const std::string kSmallTasks = tests::kFinishedTasks + "--control objects ";
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(programs)
-
 BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
   for (const std::string program : {"pretrain", "finetune", "single_task", "task_addition", "task_negation",
-                                    "disentanglement", "linearization_error", "ntk_localization", "reproduce"}) {
+                                    "disentanglement", "linearization_error", "ntk_localization", "kernel_regression",
+                                    "random_init", "pretraining_length", "sweep", "reproduce"}) {
     const ProcessResult help = run_process("{bin}/" + program + " --help");
     BOOST_CHECK_EQUAL(help.status, 0);
     for (const std::string option : {"--seed", "--threads", "--out", "--data", "--preset", "--config", "--help"}) {
@@ -56,6 +57,10 @@ BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
   BOOST_CHECK_EQUAL(run_process("{bin}/finetune --task digits --mode sideways --pretrained x").status, 2);
   BOOST_CHECK_EQUAL(run_process("{bin}/finetune --mode linear").status, 2);
   check_says(run_process("{bin}/pretrain --seed -1"), "--seed: Value -1 is negative");
+  check_says(run_process("{bin}/pretrain --seed 18446744073709551616"),
+             "--seed: Value 18446744073709551616 is above 18446744073709551615");
+  check_says(run_process("{bin}/sweep --values 1 --seeds 0,18446744073709551616"), "18446744073709551616 is above");
+  check_says(run_process("{bin}/pretrain --images-per-domain 10000001"), "10000001 not in range");
   check_says(run_process("{bin}/pretrain --pretrain-lr nan"), "--pretrain-lr: Value nan is not a number");
 }
 

@@ -17,6 +17,8 @@ using namespace experiments;
 using tests::check_says;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(starts)
+
 namespace {
 
 // What task_arithmetic() returns, against the stage's own results in `folder`.
@@ -36,8 +38,6 @@ void check_summary(const Json& summary, const std::string& folder) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(starts)
 
 BOOST_AUTO_TEST_CASE(random_init_begins_where_pre_training_began) {
   const TemporaryDirectory folder;
@@ -167,8 +167,8 @@ BOOST_AUTO_TEST_CASE(a_sweep_refuses_what_it_cannot_vary) {
   refused("pretraining_length --lengths=-3", 2, "--lengths");
   refused("sweep --vary colour --values 1", 2, "--vary");
   refused("sweep --vary width", 2, "--values");
-  refused("sweep --vary width --values 8,0", 1, "--width takes whole numbers from 1; arrived 0");
-  refused("sweep --vary width --values 8.5", 1, "--width takes whole numbers from 1; arrived 8.5");
+  refused("sweep --vary width --values 8,0", 1, "--width takes whole numbers from 1 to 10000000; arrived 0");
+  refused("sweep --vary width --values 8.5", 1, "--width takes whole numbers from 1 to 10000000; arrived 8.5");
   refused("sweep --vary finetune-lr --values=-1", 1, "--finetune-lr takes numbers above 0 up to 1000; arrived -1");
   refused("sweep --vary finetune-lr --values 0.1,nan", 1, "arrived nan");
   refused("sweep --vary finetune-lr --values 0.1,0.10000000000001", 1, "two values of finetune-lr are written 0.1");
