@@ -65,15 +65,22 @@ std::optional<Json> readable_json(const std::filesystem::path& path) {
 }
 
 // Of the run whose results these are, or which was to make some.
-std::optional<Json> noted_fingerprint(const std::filesystem::path& folder) {
-  const std::optional<Json> manifest = readable_json(folder / "manifest.json");
+std::optional<Json> noted_manifest(const std::filesystem::path& folder) {
+  std::optional<Json> manifest = readable_json(folder / "manifest.json");
   if (!manifest.has_value() || !manifest->contains("fingerprint")) return std::nullopt;
-  return manifest->at("fingerprint");
+  return manifest;
 }
 
 const Json* member(const Json& object, const std::string& key) {
   const auto found = object.find(key);
   return found == object.end() ? nullptr : &*found;
+}
+
+std::string shown(const Json* value) {
+  constexpr std::size_t kLongest = 80;
+  if (value == nullptr) return "none";
+  const std::string text = value->is_string() ? value->get<std::string>() : value->dump();
+  return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
 }
 
 // "finetune.steps: 80, now 100", of the first value in which the two differ; null is a value that is not there.
@@ -92,12 +99,6 @@ std::string first_difference(const Json* earlier, const Json* now, const std::st
       return "";
     }
   }
-  const auto shown = [](const Json* value) {
-    constexpr std::size_t kLongest = 80;
-    if (value == nullptr) return std::string("none");
-    const std::string text = value->is_string() ? value->get<std::string>() : value->dump();
-    return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
-  };
   return name + ": " + shown(earlier) + ", now " + shown(now);
 }
 
@@ -134,7 +135,8 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
 
 std::optional<Json> RunFolder::finished(const Json& fingerprint, const std::filesystem::path& weights) const {
   if (!weights.empty() && !std::filesystem::exists(weights)) return std::nullopt;
-  if (noted_fingerprint(path_) != fingerprint) return std::nullopt;
+  const std::optional<Json> manifest = noted_manifest(path_);
+  if (!manifest.has_value() || manifest->at("fingerprint") != fingerprint) return std::nullopt;
   return readable_json(path_ / "results.json");
 }
 
@@ -148,10 +150,11 @@ std::optional<Json> RunFolder::already_done(const std::string& label, const Json
   return results;
 }
 
-void RunFolder::make_room(const Json& fingerprint, const std::filesystem::path& weights) const {
-  const std::optional<Json> earlier = noted_fingerprint(path_);
-  const std::string difference =
-      earlier.has_value() ? first_difference(&*earlier, &fingerprint) : "its manifest.json cannot be read";
+void RunFolder::make_room(const Json& manifest, const std::filesystem::path& weights) const {
+  const std::optional<Json> earlier = noted_manifest(path_);
+  const std::string difference = earlier.has_value()
+                                     ? first_difference(&earlier->at("fingerprint"), &manifest.at("fingerprint"))
+                                     : "its manifest.json cannot be read";
   if (difference.empty()) return;
   std::string found;
   if (readable_json(path_ / "results.json").has_value()) {
@@ -162,6 +165,11 @@ void RunFolder::make_room(const Json& fingerprint, const std::filesystem::path& 
     found = weights.filename().string();
   } else {
     return;
+  }
+  if (earlier.has_value() && earlier->value("program", Json()) != manifest.at("program")) {
+    const Json* const program = member(*earlier, "program");
+    throw std::runtime_error("[out] " + path_.string() + ": has " + found + " of another program, " + shown(program) +
+                             "; give another --out.");
   }
   found += " of other options (" + difference + ")";
   if (!overwrite) {
@@ -179,7 +187,7 @@ Json RunFolder::begin(std::string_view program, const Json& fingerprint, std::ui
       {"threads", threads},        {"processor", processor_name()}, {"system", system_name()},   {"started", now_utc()},
       {"fingerprint", fingerprint}};
   if (finished(fingerprint, weights).has_value()) return manifest;
-  make_room(fingerprint, weights);
+  make_room(manifest, weights);
   std::filesystem::remove(path_ / "results.json");
   if (!weights.empty()) std::filesystem::remove(weights);
   write_json(path_ / "manifest.json", manifest);

@@ -31,14 +31,15 @@ class RunFolder {
   std::optional<Json> already_done(const std::string& label, const Json& fingerprint,
                                    const std::filesystem::path& weights = {}) const;
   // Notes in manifest.json what this run is about to compute. Throws std::runtime_error with the first option that differs
-  // if results, a checkpoint or weights of another run are there; with set_overwrite(true) it removes them, saying so. Finished results with this fingerprint are those of this run; they stay, with their own
+  // if results, a checkpoint or weights of another run are there; with set_overwrite(true) it removes them, saying so, unless another
+  // program made them. Finished results with this fingerprint are those of this run; they stay, with their own
   // manifest, until finish() replaces both. Returns the manifest for that.
   [[nodiscard]] Json begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
                            const std::filesystem::path& weights = {}) const;
   void finish(const Json& manifest, const Json& results) const;
 
  private:
-  void make_room(const Json& fingerprint, const std::filesystem::path& weights) const;
+  void make_room(const Json& manifest, const std::filesystem::path& weights) const;
 
   std::filesystem::path path_;
   std::shared_ptr<const void> lock_;  // null where there are no locks

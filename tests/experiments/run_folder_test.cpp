@@ -80,6 +80,21 @@ BOOST_AUTO_TEST_CASE(finished_results_are_lost_to_other_options_only_when_told_t
   BOOST_CHECK_THROW(folder.begin("x", other, 0, 1), std::runtime_error);
 }
 
+BOOST_AUTO_TEST_CASE(results_of_another_program_are_never_replaced) {
+  const TemporaryDirectory temporary;
+  const RunFolder folder(temporary.path() / "run");
+  folder.finish(folder.begin("x", {{"steps", 1}}, 0, 1), {{"value", 1}});
+  const std::string message =
+      "[out] " + folder.path().string() + ": has the finished results of another program, x; give another --out.";
+  for (const bool overwrite : {false, true}) {
+    experiments::set_overwrite(overwrite);
+    BOOST_CHECK_EXCEPTION(static_cast<void>(folder.begin("y", {{"stage", "y"}}, 0, 1)), std::runtime_error,
+                          [&](const auto& error) { return error.what() == message; });
+    experiments::set_overwrite(false);
+  }
+  BOOST_CHECK(read_json(folder / "results.json") == Json({{"value", 1}}));
+}
+
 BOOST_AUTO_TEST_CASE(an_unfinished_run_gives_way_to_other_options_only_when_told_to) {
   const TemporaryDirectory temporary;
   const RunFolder folder(temporary.path() / "run");
