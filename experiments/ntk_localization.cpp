@@ -1,6 +1,7 @@
 // Measures whether the eigenfunctions of the tangent kernel keep to the images of one task.  [Ortiz-Jimenez et al. 2023, figure 7]
 #include "experiments/arithmetic/ntk_localization.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -42,7 +43,7 @@ int main(int argc, char** argv) {
         LocalizationSettings settings = localization_settings(options.common.preset);
         settings.images = images.value_or(settings.images);
         settings.directions = directions.value_or(settings.directions);
-        settings.eigenfunctions = count.value_or(settings.eigenfunctions);
+        settings.eigenfunctions = count.value_or(std::min(settings.eigenfunctions, settings.images));
         settings.outputs = outputs == "logits" ? KernelOutputs::logits : KernelOutputs::embedding;
         settings.finetuned_on = finetuned_on;
         return ntk_localization_table(

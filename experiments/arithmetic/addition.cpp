@@ -177,22 +177,19 @@ class Addition {
   Sum add(const char* mode, const Subset& subset, Progress& progress, std::int64_t& done) const {
     const nn::ParamTree tau = sum_of(subset, mode);
     Sum sum{0.0, {}, {}, std::vector<Values>(subset.size()), {}};
-    double best = -1.0;
+    const Values alone = single(subset, mode, Split::validation);
+    std::vector<Values> added;  // by α
     for (const double alpha : alphas_) {
       stop_stage_if_asked("evaluating");
-      Values added;
+      Values& here = added.emplace_back();
       for (std::size_t i = 0; i < subset.size(); ++i) {
-        added.push_back(accuracy_of(mode, subset, tau, subset[i], Split::validation, alpha));
-        sum.validation[i].push_back(added.back());
+        here.push_back(accuracy_of(mode, subset, tau, subset[i], Split::validation, alpha));
+        sum.validation[i].push_back(here.back());
       }
-      sum.curve.push_back(
-          averages(added, single(subset, mode, Split::validation), zero_shot(subset, Split::validation)));
-      if (const double score = sum.curve.back().normalised.value_or(mean(added)); score > best) {
-        best = score;
-        sum.alpha = alpha;
-      }
+      sum.curve.push_back(averages(here, alone, zero_shot(subset, Split::validation)));
       progress.update(++done);
     }
+    sum.alpha = choose_addition_alpha(alphas_, added, alone);
     for (const std::size_t t : subset) sum.test.push_back(accuracy_of(mode, subset, tau, t, Split::test, sum.alpha));
     sum.average = averages(sum.test, single(subset, mode, Split::test), zero_shot(subset, Split::test));
     return sum;

@@ -343,6 +343,13 @@ Json ntk_localization(const Context& context, const TaskVectorInputs& inputs, co
         std::ranges::none_of(inputs.sources, [&](const TaskSource& source) { return source.name == name; })) {
       throw std::invalid_argument("[ntk_localization] '" + name + "' is not one of the tasks; --tasks names them.");
     }
+    if (std::ranges::count(settings.finetuned_on, name) > 1)
+      throw std::invalid_argument("[ntk_localization] --finetuned-on names '" + name + "' twice.");
+  }
+  if (settings.eigenfunctions > settings.images) {
+    throw std::invalid_argument("[ntk_localization] --eigenfunctions " + std::to_string(settings.eigenfunctions) +
+                                " is more than the " + std::to_string(settings.images) +
+                                " images of a task (--kernel-images).");
   }
   return task_vector_stage("ntk_localization", context, inputs,
                            {{"pairs", names},

@@ -69,6 +69,19 @@ std::vector<double> alpha_grid(double step) {
   return grid;
 }
 
+double choose_addition_alpha(std::span<const double> alphas, std::span<const std::vector<double>> added,
+                             std::span<const double> single) {
+  double chosen = 0.0;
+  double best = -1.0;
+  for (std::size_t i = 0; i < alphas.size(); ++i) {
+    if (const double score = normalised(added[i], single).value_or(mean(added[i])); score > best) {
+      best = score;
+      chosen = alphas[i];
+    }
+  }
+  return chosen;
+}
+
 std::string or_dash(const Json& value, const std::function<std::string(double)>& write) {
   return value.is_null() ? "-" : write(value.get<double>());
 }

@@ -43,6 +43,11 @@ inline constexpr double kAlphaStep = 0.05;  // of the paper
 // 0, step, ..., 1. Throws std::invalid_argument unless 1 is a multiple of the step.
 std::vector<double> alpha_grid(double step = kAlphaStep);
 
+// The α of a sum of task vectors: the first at which the accuracies added[i] of its tasks, at alphas[i], have the greatest
+// normalised accuracy; or mean accuracy, where no single-task model gets anything right.
+double choose_addition_alpha(std::span<const double> alphas, std::span<const std::vector<double>> added,
+                             std::span<const double> single);
+
 // A number of the results for people, by `write`; "-" if it is null.
 std::string or_dash(const Json& value, const std::function<std::string(double)>& write);
 

@@ -26,6 +26,7 @@ void say_if_waited(const std::string& label, double waited, double elapsed) {
 }  // namespace
 
 void set_save_interval(double seconds) noexcept { save_interval_s = seconds; }
+double save_interval() noexcept { return save_interval_s; }
 
 void run(const TrainingLoop& loop, std::vector<double>& losses) {
   Progress progress(loop.label, loop.steps, static_cast<std::int64_t>(losses.size()), loop.batch, "images");
@@ -49,7 +50,7 @@ void run(const TrainingLoop& loop, std::vector<double>& losses) {
                                " is not finite; --check-finite names the op, a smaller learning rate may help.");
     }
     progress.update(step + 1, losses.back());
-    if (step + 1 < loop.steps && since_saved.seconds() > save_interval_s) {
+    if (step + 1 < loop.steps && since_saved.seconds() > save_interval()) {
       loop.save(losses);
       since_saved = Stopwatch();
     }

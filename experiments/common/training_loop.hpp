@@ -25,8 +25,9 @@ struct TrainingLoop {
 // Interrupted then, std::runtime_error if a loss is not finite, and what the loader throws for a batch when that is due.
 void run(const TrainingLoop& loop, std::vector<double>& losses);
 
-// Between the checkpoints of all training runs of this process, so at most so much of one is lost when it is killed: a
+// Between the checkpoints of all training runs and solvers of this process, so at most so much of one is lost when it is killed: a
 // minute unless set; 0 saves after every step.
 void set_save_interval(double seconds) noexcept;
+double save_interval() noexcept;  // seconds
 
 }  // namespace experiments

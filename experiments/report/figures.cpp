@@ -614,7 +614,7 @@ std::vector<Figure> random_init_figures(const Json& results) {
   Figure figure{.caption =
                     "Test accuracy from random weights (left) and from pre-trained ones (right), means over "
                     "tasks: of a task's own vector, and of the sum of all. Guessing gets " +
-                    number(results.at("random").at("chance"), 100) + " %.",
+                    percent(results.at("random").at("chance").get<double>()) + " %.",
                 .script = "set multiplot layout 1,2\n" + bar_chart(2) +
                           "set yrange [0:100]\nset tmargin at screen 0.85\nset bmargin at screen 0.12\n",
                 .files = {},

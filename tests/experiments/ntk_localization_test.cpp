@@ -30,14 +30,14 @@ using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(ntk_localization)
+
 namespace {
 
 // Two tasks of two points that do not see each other: [[2, 1], [1, 2]] and 4 times the identity.
 Tensor two_blocks() { return Tensor::from<double>({2, 1, 0, 0, 1, 2, 0, 0, 0, 0, 4, 0, 0, 0, 0, 4}, {4, 4}); }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(ntk_localization)
 
 BOOST_AUTO_TEST_CASE(eigenfunctions_have_mean_square_one_and_solve_their_equation) {
   engine::Random random(1);
@@ -198,6 +198,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_measured_is_refused) {
   refuses(on_finished_run("ntk_localization", out, "digits"), 1, "[ntk_localization] needs at least two tasks.");
   refuses(on_finished_run("ntk_localization", out) + "--finetuned-on letters", 1,
           "'letters' is not one of the tasks; --tasks names them.");
+  refuses(on_finished_run("ntk_localization", out) + "--finetuned-on signs,signs", 1, "names 'signs' twice");
+  refuses(on_finished_run("ntk_localization", out) + "--eigenfunctions 9", 1, "9 is more than the 8 images of a task");
   refuses(on_finished_run("ntk_localization", out) + "--kernel-images 3", 2, "--kernel-images");
   refuses(on_finished_run("ntk_localization", out) + "--pairs digits:objects --control objects", 1,
           "'objects' is not one of the tasks");

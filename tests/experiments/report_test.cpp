@@ -34,6 +34,8 @@ using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(report)
+
 namespace {
 
 const std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
@@ -79,8 +81,6 @@ ProcessResult addition_of(const std::string& tasks, const std::string& more, con
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(report)
 
 BOOST_AUTO_TEST_CASE(reproduce_runs_every_experiment_and_writes_a_report) {
   const Json results = read_json(finished_run() + "/results.json");
@@ -277,9 +277,9 @@ BOOST_AUTO_TEST_CASE(two_runs_of_reproduce_do_not_share_a_folder) {
   const std::string out = folder.path().string();
   // The first is caught in the middle: a long pre-training, stopped when the second has been refused.
   const ProcessResult run = run_process(
-      "bash -c '{bin}/reproduce --preset smoke --tasks digits --control none --pretrain-steps 100000000 --out " + out +
+      "bash -c '{bin}/reproduce --preset smoke --tasks digits --control none --pretrain-steps 10000000 --out " + out +
       " & first=$!; until [ -s " + out +
-      "/pretrain/manifest.json ]; do sleep 0.05; done; "
+      "/pretrain/manifest.json ] || ! kill -0 $first; do sleep 0.05; done; "
       "{bin}/reproduce --preset smoke --tasks digits --control none --out " +
       out + "; echo status $?; {bin}/pretrain --preset smoke --out " + out +
       "/pretrain; echo status $?; kill -9 $first; wait $first'");
@@ -383,6 +383,18 @@ BOOST_AUTO_TEST_CASE(a_gap_that_is_only_rounding_is_none) {
   BOOST_CHECK(!experiments::gap_closed(added, zero_shot, reordered).has_value());
   BOOST_CHECK(!experiments::gap_closed(added, reordered, zero_shot).has_value());
   BOOST_CHECK_CLOSE_FRACTION(*experiments::gap_closed(added, std::vector{0.3, 0.4, 0.5}, zero_shot), 0.5, 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(alpha_of_addition_is_the_first_of_the_greatest_normalised_accuracy) {
+  const std::vector<double> alphas{0.0, 0.25, 0.5, 0.75, 1.0};
+  const std::vector<std::vector<double>> added{{0.5, 0.1}, {0.7, 0.1}, {0.5, 0.2}, {0.3, 0.3}, {0.5, 0.2}};
+  // The greatest mean is at 0.25. Of the ratios to 1.0 and 0.4 it is .475, to the others .6, .75, .875, .75 / 2.
+  BOOST_CHECK_EQUAL(experiments::choose_addition_alpha(alphas, added, std::vector{1.0, 0.4}), 0.75);
+  BOOST_CHECK_EQUAL(experiments::choose_addition_alpha(alphas, added, std::vector{1.0, 0.0}), 0.25);
+  BOOST_CHECK_EQUAL(experiments::choose_addition_alpha(alphas, added, std::vector{0.0, 1.0}), 0.75);
+  BOOST_CHECK_EQUAL(experiments::choose_addition_alpha(alphas, added, std::vector{0.0, 0.0}), 0.25);
+  const std::vector<std::vector<double>> equal(5, {0.5, 0.2});
+  BOOST_CHECK_EQUAL(experiments::choose_addition_alpha(alphas, equal, std::vector{1.0, 0.4}), 0.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_task_that_its_own_model_gets_wrong_is_left_out_of_normalised) {

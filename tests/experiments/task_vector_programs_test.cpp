@@ -25,6 +25,8 @@ using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
 
+BOOST_AUTO_TEST_SUITE(task_vector_programs)
+
 namespace {
 
 const std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
@@ -32,8 +34,6 @@ const std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
 void require_success(const ProcessResult& result) { BOOST_REQUIRE_MESSAGE(result.status == 0, result.output); }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(task_vector_programs)
 
 BOOST_AUTO_TEST_CASE(single_task_agrees_with_task_addition) {
   const TemporaryDirectory folder;
@@ -115,6 +115,64 @@ BOOST_AUTO_TEST_CASE(task_negation_chooses_alpha_by_its_rule) {
   const ProcessResult same = run_process(on_finished_run("task_negation", out, "digits") + "--control digits");
   BOOST_CHECK_EQUAL(same.status, 1);
   check_says(same, "is the control as well");
+}
+
+// The weights of the finished run know too little to forget any of it: with four times a vector in them they have something.
+BOOST_AUTO_TEST_CASE(task_negation_subtracts) {
+  const TemporaryDirectory folder;
+  engine::ShardPool pool(2);
+  experiments::Recipe recipe = experiments::preset("smoke");
+  recipe.finetune.validation_images = recipe.finetune.test_images = 400;
+  const experiments::TaskData signs = load_task(experiments::find_source("signs", {}), recipe, 0, pool);
+  const experiments::TaskData objects = load_task(experiments::find_source("objects", {}), recipe, 0, pool);
+  experiments::Pretrained pretrained =
+      experiments::load_pretrained(finished_run() + "/pretrain/pretrained.safetensors");
+  std::vector<nn::ParamTree> tau;  // standard, linear
+  const auto place = [](experiments::Mode mode) {
+    return std::string(to_string(mode)) + "/signs/finetuned.safetensors";
+  };
+  for (const experiments::Mode mode : {experiments::Mode::standard, experiments::Mode::linear}) {
+    tau.push_back(
+        4.0 * experiments::load_task_vector(finished_run() + "/finetune/" + place(mode), pretrained, "signs", mode));
+  }
+  pretrained.theta0 = pretrained.theta0 + tau[0];
+  const std::string weights = (folder.path() / "pretrained.safetensors").string();
+  save_pretrained(weights, pretrained);
+  for (const experiments::Mode mode : {experiments::Mode::standard, experiments::Mode::linear}) {
+    const std::filesystem::path file = folder.path() / "finetune" / place(mode);
+    std::filesystem::create_directories(file.parent_path());
+    save_finetuned(file, pretrained, signs, mode, pretrained.theta0 + tau[mode == experiments::Mode::linear ? 1 : 0]);
+  }
+  const std::string out = (folder.path() / "out").string();
+  require_success(run_process(
+      "{bin}/task_negation --preset smoke --validation-images 400 --test-images 400 --tasks signs --control objects "
+      "--pretrained " +
+      weights + " --finetuned " + (folder.path() / "finetune").string() + " --out " + out));
+  const Json results = read_json(out + "/results.json");
+
+  const nn::Shards shards{pool, recipe.shard_size};
+  const nn::Model f = pretrained.vit.model();
+  const nn::TangentModel tangent(f, pretrained.theta0);
+  const auto by_hand = [&](const std::string& mode, double alpha, const experiments::TaskData& task,
+                           const datasets::Dataset& images) {
+    const models::ZeroShotHead head = zero_shot_head(pretrained, task.text);
+    if (mode == "standard")
+      return accuracy(head, experiments::features(f, pretrained.theta0 - alpha * tau[0], images, shards));
+    const std::vector<nn::ParamTree> direction{-alpha * tau[mode == "linear" ? 1 : 0]};
+    return accuracy(head, experiments::tangent_features(tangent, images, direction, shards).at(1.0, 0));
+  };
+  constexpr double kOneImage = 1.01 / 400;  // whose prediction another order of sums may turn
+  for (const std::string mode : kModes) {
+    const Json& negation = results.at("negation").at(mode);
+    const double chosen = negation.at("alpha").at("signs").get<double>();
+    BOOST_CHECK_SMALL(negation.at("target").at("signs").get<double>() - by_hand(mode, chosen, signs, *signs.test),
+                      kOneImage);
+    BOOST_CHECK_SMALL(negation.at("control").at("signs").get<double>() - by_hand(mode, chosen, objects, *objects.test),
+                      kOneImage);
+    const auto target = negation.at("validation").at("signs").at("target").get<std::vector<double>>();
+    BOOST_CHECK_SMALL(target.back() - by_hand(mode, 1.0, signs, *signs.validation), kOneImage);
+    BOOST_CHECK_GT(by_hand(mode, -1.0, signs, *signs.validation) - target.back(), 5 * kOneImage);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(alpha_of_negation_is_the_first_least_target_that_keeps_the_control) {
@@ -207,13 +265,16 @@ BOOST_AUTO_TEST_CASE(disentanglement_counts_the_predictions_that_change) {
                                            standard(pretrained.theta0 + signs_part + digits_part)),
                     1.5 / 24);
   const nn::ParamTree alone = -20.0 * tau(experiments::Mode::linear, "signs");
-  const std::vector<nn::ParamTree> directions{alone, alone + 40.0 * tau(experiments::Mode::linear, "digits")};
+  const std::vector<nn::ParamTree> directions{alone, alone + 40.0 * tau(experiments::Mode::linear, "digits"),
+                                              signs_part, signs_part + digits_part};
   const experiments::TangentFeatures tangent =
       experiments::tangent_features(nn::TangentModel(f, pretrained.theta0), *signs.test, directions, shards);
-  BOOST_CHECK_SMALL(
-      modes.at("linear").at("disagreement")[1][4][1].get<double>() -
-          share_that_differs(head.predict(tangent.at(1.0, 0).values), head.predict(tangent.at(1.0, 1).values)),
-      1.5 / 24);
+  const auto linearised = [&](std::size_t direction) { return head.predict(tangent.at(1.0, direction).values); };
+  for (const auto& [mode, first] : {std::pair("linear", std::size_t{0}), std::pair("posthoc", std::size_t{2})}) {
+    BOOST_CHECK_SMALL(modes.at(mode).at("disagreement")[1][4][1].get<double>() -
+                          share_that_differs(linearised(first), linearised(first + 1)),
+                      1.5 / 24);
+  }
   check_says(run_process(run), "disentanglement: already done");
 
   const auto refuses = [&](const std::string& pairs, const std::string& message) {
@@ -258,6 +319,39 @@ BOOST_AUTO_TEST_CASE(linearisation_error_begins_with_slope_two) {
     }
   }
   check_says(run_process(run), "linearization error: already done");
+
+  // Once more by hand at alpha = 1, with central differences for J·τ.
+  engine::ShardPool pool(2);
+  const experiments::Pretrained pretrained =
+      experiments::load_pretrained(finished_run() + "/pretrain/pretrained.safetensors");
+  experiments::Recipe recipe = experiments::preset("smoke");
+  recipe.finetune.test_images = 4;
+  const experiments::TaskData signs = load_task(experiments::find_source("signs", {}), recipe, 0, pool);
+  const nn::ParamTree theta0 = pretrained.theta0.to(engine::DType::f64);
+  const nn::ParamTree tau =
+      experiments::load_task_vector(finished_run() + "/finetune/linear/signs/finetuned.safetensors", pretrained,
+                                    "signs", experiments::Mode::linear)
+          .to(engine::DType::f64);
+  const auto f = [&](double alpha) {
+    const nn::Shards shards{pool, recipe.shard_size};
+    return experiments::features(pretrained.vit.model(), theta0 + alpha * tau, *signs.test, shards).values;
+  };
+  constexpr double kStep = 1e-3;
+  const engine::Tensor at_zero = f(0.0), at_one = f(1.0), ahead = f(kStep), behind = f(-kStep);
+  const std::int64_t E = at_zero.shape()[1];
+  double total = 0.0;
+  for (std::int64_t n = 0; n < 4; ++n) {
+    double squares = 0.0;
+    for (std::int64_t i = n * E; i < (n + 1) * E; ++i) {
+      const double j_tau = (ahead.data<double>()[i] - behind.data<double>()[i]) / (2 * kStep);
+      squares += std::pow(at_one.data<double>()[i] - at_zero.data<double>()[i] - j_tau, 2);
+    }
+    total += std::sqrt(squares);
+  }
+  const auto alphas = results.at("alphas").get<std::vector<double>>();
+  const auto one = static_cast<std::size_t>(std::ranges::find(alphas, 1.0) - alphas.begin());
+  BOOST_CHECK_CLOSE_FRACTION(results.at("curves").at("linear").at("signs").at("all").at("error")[one].get<double>(),
+                             total / 4, 1e-5);
 }
 
 BOOST_AUTO_TEST_CASE(parameter_groups_cover_each_parameter_once) {
