@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "engine/autodiff/trace.hpp"
 #include "engine/tensor/errors.hpp"
 
 namespace engine {
@@ -15,6 +16,7 @@ void check_count(std::string_view where, std::size_t got, std::size_t needed, st
 void check_tangent(std::string_view where, const Tangent& tangent, const Shape& shape, DType dtype,
                    std::size_t position) {
   if (!tangent.has_value()) return;
+  require_open(where, *tangent);
   const std::string entry = "[" + std::string(where) + "] entry " + std::to_string(position) + " must be ";
   if (tangent->dtype() != dtype) {
     throw DTypeError(entry + std::string(to_string(dtype)) + "; got " + std::string(to_string(tangent->dtype())) + ".");

@@ -120,9 +120,13 @@ Linearization linearize(const Function& f, VarSpan x) {
   {
     RecordTrace trace(record);
     Vars followed;
-    for (const Var& value : x) followed.push_back(trace.new_slot(value));
+    for (const Var& value : x) {
+      require_open("linearize", value);
+      followed.push_back(trace.new_slot(value));
+    }
     record.inputs_ = x.size();
     for (const Var& y : f(followed)) {
+      require_open("linearize", y);
       record.outputs_.push_back(trace.slot_of(y));
       record.primals_.push_back(trace.unwrapped(y));
     }
@@ -146,6 +150,7 @@ void Linearization::check_not_spent() const {
   if (spent_)
     throw std::logic_error(
         "[linearization] its residuals went with the last pull; record again, or pull without std::move.");
+  if (slots_.size() < inputs_) throw std::logic_error("[linearization] it was moved from.");
 }
 
 Tangents Linearization::push(TangentSpan x_dot) const {

@@ -42,7 +42,8 @@ struct Tracer {
 Var follow(const Trace& trace, Var primal, Tangents tangents, std::int64_t slot);
 
 // Throws EscapeError, opened by [where], if x is followed by a transform that has ended or runs on another thread.
-// dispatch asks this of every argument; an op made of others asks first, so that the message has its name.
+// dispatch asks this of every argument, a transform of what goes into it and comes out; an op made of others asks first, so that the
+// message has its name.
 void require_open(std::string_view where, const Var& x);
 
 }  // namespace engine

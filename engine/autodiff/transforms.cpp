@@ -49,6 +49,7 @@ std::vector<Dual> jvp(const Function& f, VarSpan x, std::span<const Tangents> di
   Vars followed;
   for (const Tangents& direction : directions) check_count("jvp", direction.size(), x.size(), "input");
   for (std::size_t i = 0; i < x.size(); ++i) {
+    require_open("jvp", x[i]);
     Tangents tangents;
     for (const Tangents& direction : directions) {
       check_tangent("jvp", direction[i], x[i].shape(), x[i].dtype(), i);
@@ -58,7 +59,10 @@ std::vector<Dual> jvp(const Function& f, VarSpan x, std::span<const Tangents> di
     followed.push_back(any_present(tangents) ? follow(trace, x[i], std::move(tangents), 0) : x[i]);
   }
   std::vector<Dual> duals;
-  for (const Var& y : f(followed)) duals.push_back(trace.unwrapped(y));
+  for (const Var& y : f(followed)) {
+    require_open("jvp", y);
+    duals.push_back(trace.unwrapped(y));
+  }
   return duals;
 }
 

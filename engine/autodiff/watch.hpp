@@ -6,8 +6,8 @@
 
 namespace engine {
 
-bool is_watched() noexcept;     // whether anything at all is asked for
-bool checks_finite() noexcept;  // then a pullback is offered no sums: what it adds to them would not be seen
+bool is_watched() noexcept;  // whether anything at all is asked for
+bool checks_finite() noexcept;
 
 // One rule of an op while it runs.
 class Watch {

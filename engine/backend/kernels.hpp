@@ -19,7 +19,7 @@ struct Epilogue {
   const Tensor* addend = nullptr;    // the shape of out; f32: dense
   const Tensor* multiply = nullptr;  // the shape of out
 };
-// a [..., M, K], b [..., K, N] -> out [..., M, N]; leading axes equal, or 1. f32 by oneDNN, f64 by OpenBLAS.
+// a [..., M, K], b [..., K, N] -> out [..., M, N]; leading axes equal, or 1. By whom: see matmul.cpp.
 void matmul(const Tensor& a, const Tensor& b, MutableTensor out, const Epilogue& epilogue = {},
             Precision chosen = precision());
 

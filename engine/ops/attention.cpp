@@ -138,8 +138,9 @@ class Attention final : public Primitive {
 
 Var attention(const Var& qkv, std::int64_t heads, Mask mask) {
   require_floating("attention", qkv);
-  require(heads > 0 && qkv.shape().rank() == 3 && qkv.shape()[2] > 0 && qkv.shape()[2] % (3 * heads) == 0, "attention",
-          "needs qkv [B, T, 3·C] with C a multiple of the heads, " + std::to_string(heads), qkv);
+  require(heads > 0 && qkv.shape().rank() == 3 && qkv.shape()[2] / 3 >= heads && qkv.shape()[2] % (3 * heads) == 0,
+          "attention", "needs qkv [B, T, 3·C] with C a multiple of the heads, " + std::to_string(heads), qkv);
+  require(qkv.shape()[1] > 0, "attention", "needs tokens to look at", qkv);
   return call(std::make_shared<const Attention>(heads, mask), {qkv});
 }
 

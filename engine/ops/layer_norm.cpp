@@ -5,6 +5,8 @@
 //   pull   x̄ = N(γ ȳ),   γ̄ = Σ x̂ ȳ,   β̄ = Σ ȳ
 #include <array>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 #include "engine/autodiff/primitive.hpp"
 #include "engine/backend/kernels.hpp"
@@ -84,6 +86,8 @@ Var layer_norm(const Var& x, const Var& gamma, const Var& beta, double eps) {
   require_dtype("layer_norm", x, gamma);
   require_dtype("layer_norm", x, beta);
   require(x.shape().rank() >= 1 && x.shape()[-1] > 0, "layer_norm", "needs a last axis with elements", x);
+  if (!(eps >= 0.0))
+    throw std::invalid_argument("[layer_norm] needs an eps of at least 0; got " + std::to_string(eps) + ".");
   const Shape channels{x.shape()[-1]};
   require(gamma.shape() == channels, "layer_norm", "needs gamma " + to_string(channels), gamma);
   require(beta.shape() == channels, "layer_norm", "needs beta " + to_string(channels), beta);

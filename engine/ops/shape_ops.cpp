@@ -146,6 +146,7 @@ Var concat(std::span<const Var> parts, int axis) {
 }
 
 Var broadcast_to(const Var& x, const Shape& shape) {
+  require_open("broadcast_to", x);
   if (x.shape() == shape) return x;
   const int more = shape.rank() - x.shape().rank();
   bool in_front = more >= 0;  // the axes along which x is repeated stand before its own
@@ -167,6 +168,7 @@ Var broadcast_to(const Var& x, const Shape& shape) {
 Var cast(const Var& x, DType dtype) {
   require_floating("cast", x);
   if (dtype == DType::i64) throw DTypeError("[cast] goes between f32 and f64; got i64.");
+  require_open("cast", x);
   if (x.dtype() == dtype) return x;
   return call(linear_op(
                   "cast", [dtype](std::span<const Tensor> t) { return t[0].to(dtype); },

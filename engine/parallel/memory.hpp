@@ -9,7 +9,7 @@ struct MemoryStats {
   std::int64_t live_bytes = 0;  // in tensors now
   std::int64_t peak_bytes = 0;  // the most that ever was, since reset_peak_memory()
   std::int64_t system_requests =
-      0;  // how often memory was taken from the system; a training step after the first adds none
+      0;  // how often memory was taken from the system; a training step adds none once every thread has had a shard
 };
 
 MemoryStats memory_stats() noexcept;

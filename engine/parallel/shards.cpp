@@ -98,6 +98,7 @@ void ShardPool::run(std::int64_t shards, const std::function<void(std::int64_t)>
   State& state = *state_;
   {
     const std::lock_guard lock(state.mutex);
+    if (state.work != nullptr) throw std::logic_error("[threads] run() was called while a run of this pool goes on.");
     state.work = &work;
     state.shards = shards;
     state.next = 0;

@@ -19,8 +19,8 @@ class ShardPool {
   int threads() const noexcept;
 
   // Calls work(shard) for shard 0 .. shards − 1, several at a time, and returns when all are done. If some throw, the
-  // others not yet begun are dropped and the exception of the lowest shard is thrown. Not to be called from inside
-  // `work`.
+  // others not yet begun are dropped and the exception of the lowest shard is thrown. Throws std::logic_error if
+  // called from inside `work`.
   void run(std::int64_t shards, const std::function<void(std::int64_t)>& work);
 
   // result = compute(shard), then merge(shard, result) one at a time and in shard order. A finished shard waits for its

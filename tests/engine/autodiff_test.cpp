@@ -1,6 +1,8 @@
 // The transforms themselves: nesting, escape, counting, memory.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <functional>
+#include <string>
 #include <thread>
 
 #include "engine/autodiff/transforms.hpp"
@@ -92,6 +94,42 @@ BOOST_AUTO_TEST_CASE(a_traced_value_cannot_escape_its_transform) {
   // Another transform at the same level is not mistaken for the one that has ended.
   const Function use = [&](VarSpan x) { return Vars{add(x[0], leaked[0])}; };
   BOOST_CHECK_THROW(linearize(use, Vars{scalar(1.0)}), EscapeError);
+}
+
+// As what is not followed has no tangent, such a value would lose its own without a word.
+BOOST_AUTO_TEST_CASE(a_traced_value_cannot_escape_into_another_transform) {
+  Vars cache;
+  const Function cached = [&](VarSpan x) {
+    if (cache.empty()) cache.push_back(mul(x[0], x[0]));
+    return Vars{cache[0]};
+  };
+  const Tangents one{scalar(1.0)};
+  BOOST_CHECK_EQUAL(grad(cached)(Vars{scalar(2.0)})[0].tensor().item(), 4.0);
+  const auto escapes = [&](const std::string& op, const std::function<void()>& misuse) {
+    BOOST_CHECK_EXCEPTION(misuse(), EscapeError, [&](const EscapeError& error) {
+      return std::string(error.what()).starts_with("[" + op + "] a traced value escaped its transform: f64 []");
+    });
+  };
+  escapes("linearize", [&] { grad(cached)(Vars{scalar(2.0)}); });
+  const std::vector<Tangents> directions{one};
+  escapes("jvp", [&] { jvp(cached, Vars{scalar(2.0)}, directions); });
+  escapes("linearize", [&] { linearize(kCube, cache); });
+  escapes("jvp", [&] { jvp(kCube, cache, directions); });
+  const std::vector<Tangents> leaked{Tangents{cache[0]}};
+  escapes("jvp", [&] { jvp(kCube, Vars{scalar(2.0)}, leaked); });
+  const Linearization record = linearize(kCube, Vars{scalar(2.0)});
+  escapes("push", [&] { record.push(leaked[0]); });
+  escapes("pull", [&] { record.pull(leaked[0]); });
+  escapes("broadcast_to", [&] { broadcast_to(cache[0], {}); });
+  escapes("cast", [&] { cast(cache[0], DType::f64); });
+}
+
+BOOST_AUTO_TEST_CASE(a_record_that_was_moved_from_is_refused) {
+  Linearization record = linearize(kCube, Vars{scalar(2.0)});
+  const Linearization taken = std::move(record);
+  const Tangents one{scalar(1.0)};
+  BOOST_CHECK_THROW(record.push(one), std::logic_error);  // NOLINT: moved from on purpose
+  BOOST_CHECK_EQUAL(taken.push(one)[0]->tensor().item(), 12.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_throwing_model_leaves_no_level_open) {

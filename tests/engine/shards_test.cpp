@@ -86,6 +86,15 @@ BOOST_AUTO_TEST_CASE(the_lowest_failure_is_thrown_and_the_pool_lives_on) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow memory has no such limit
+BOOST_AUTO_TEST_CASE(a_run_inside_a_run_is_refused) {
+  engine::ShardPool pool(2);
+  const auto nested = [&](std::int64_t) { pool.run(1, [](std::int64_t) {}); };
+  BOOST_CHECK_THROW(pool.run(4, nested), std::logic_error);
+  std::atomic<int> shards = 0;
+  pool.run(4, [&](std::int64_t) { ++shards; });
+  BOOST_CHECK_EQUAL(shards.load(), 4);
+}
+
 BOOST_AUTO_TEST_CASE(a_system_that_refuses_threads_is_named_and_those_it_gave_are_stopped) {
   const auto running = [] {
     const std::filesystem::directory_iterator tasks("/proc/self/task");

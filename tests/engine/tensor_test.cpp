@@ -55,6 +55,13 @@ BOOST_AUTO_TEST_CASE(sizes_beyond_any_memory_are_refused) {
   BOOST_CHECK_THROW(Tensor::empty({std::int64_t{1} << 60}), std::bad_alloc);
 }
 
+BOOST_AUTO_TEST_CASE(a_zero_does_not_hide_extents_beyond_any_memory) {
+  const std::int64_t much = std::int64_t{1} << 40;
+  BOOST_CHECK_THROW(Shape({0, much, much}), ShapeError);
+  BOOST_CHECK_THROW(Shape({much, much, 0}), ShapeError);
+  BOOST_CHECK_EQUAL(Tensor::zeros({0, much}).numel(), 0);
+}
+
 BOOST_AUTO_TEST_CASE(shared_storage_is_not_written) {
   Tensor x = counting({4});
   x.writable().data<double>()[0] = 7.0;
