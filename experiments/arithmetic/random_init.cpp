@@ -39,7 +39,8 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
     results["seconds"] = seconds;  // of finished stages as well
     return results;
   };
-  return task_vector_stage("random_init", context, of_pretrained, {{"grid_images", grid_images}}, folder, compute);
+  const Json settings{{"grid_images", grid_images}, {"finetune", to_json(context.recipe.finetune)}};
+  return task_vector_stage("random_init", context, of_pretrained, settings, folder, compute);
 }
 
 std::string random_init_table(const Json& results) {

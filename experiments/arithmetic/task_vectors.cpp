@@ -59,10 +59,12 @@ std::vector<const char*> modes_of(const std::vector<TaskVectors>& tasks) {
 
 Json task_vector_stage(const std::string& name, const Context& context, const TaskVectorInputs& inputs,
                        const Json& settings, const RunFolder& folder, const TaskVectorExperiment& compute) {
+  const FinetuneRecipe& images = context.recipe.finetune;  // what trained the vectors, only those who did so know
   Json fingerprint{{"stage", name},
                    {"seed", context.seed},
                    {"pretrained", inputs.pretrained.identity()},
-                   {"finetune", to_json(context.recipe.finetune)},
+                   {"validation_images", images.validation_images},
+                   {"test_images", images.test_images},
                    {"arithmetic", arithmetic(context.recipe)},
                    {"control", inputs.control},
                    {"settings", settings},
