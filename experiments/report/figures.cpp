@@ -399,25 +399,25 @@ std::vector<Figure> disentanglement_figures(const Json& results) {
   for (const Json& pair : results.at("pairs")) {
     const auto first = pair.at("tasks").at(0).get<std::string>();
     const auto second = pair.at("tasks").at(1).get<std::string>();
-    Figure figure{.caption = "Disentanglement error of " + first + " and " + second +
-                             ", as the mean over both of the share of predictions that change: standard, posthoc and "
-                             "linear. White is 0: the vectors do not disturb each other. The box is where alpha is "
-                             "searched.",
-                  .script =
-                      "set multiplot layout 1,3 margins screen 0.065, 0.885, 0.2, 0.83 spacing screen 0.075\n"
-                      "set size square\nset border 15\nunset key\nunset grid\n"
-                      "set palette maxcolors 20\nset cbrange [0:1]\nset cblabel 'share of predictions'\nunset "
-                      "colorbox\nset palette defined (0 "
-                      "'#ffffff', 0.25 '#c6dbef', 0.5 '#6baed6', "
-                      "0.75 '#2171b5', 1 '#08306b')\n"
-                      "set xlabel " +
-                      quoted("alpha of " + first) + "\nset ylabel " + quoted("alpha of " + second) +
-                      "\nset object 1 rectangle from " + number(box.at(0)) + "," + number(box.at(0)) + " to " +
-                      number(box.at(1)) + "," + number(box.at(1)) +
-                      " front fillstyle empty border rgb '#d55e00' linewidth 2\n",
-                  .files = {},
-                  .width = 960,
-                  .height = 340};
+    Figure figure{
+        .caption = "Disentanglement error of " + first + " and " + second +
+                   ", as the mean over both of the share of predictions that change: standard, posthoc and "
+                   "linear. White is below 0.05: the vectors leave each other alone. The box is where alpha is "
+                   "searched.",
+        .script =
+            "set multiplot layout 1,3 margins screen 0.065, 0.885, 0.2, 0.83 spacing screen 0.075\n"
+            "set size square\nset border 15\nunset key\nunset grid\n"
+            "set palette maxcolors 20\nset cbrange [0:1]\nset cblabel 'share of predictions'\nunset "
+            "colorbox\nset palette defined (0 "
+            "'#ffffff', 0.25 '#c6dbef', 0.5 '#6baed6', "
+            "0.75 '#2171b5', 1 '#08306b')\n"
+            "set xlabel " +
+            quoted("alpha of " + first) + "\nset ylabel " + quoted("alpha of " + second) +
+            "\nset object 1 rectangle from " + number(box.at(0)) + "," + number(box.at(0)) + " to " +
+            number(box.at(1)) + "," + number(box.at(1)) + " front fillstyle empty border rgb '#d55e00' linewidth 2\n",
+        .files = {},
+        .width = 960,
+        .height = 340};
     for (const std::string mode : kModes) {
       const Json& map = pair.at("modes").at(mode).at("xi_mean");
       std::string data;
@@ -513,7 +513,7 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
     ticks += (i > 0 ? ", " : "") + quoted(tasks[i]) + " " + std::to_string(i);
   constexpr double kSide = 260.0;  // of a map, and what its labels need beside it
   constexpr double kLeft = 120.0;
-  constexpr double kRight = 80.0;
+  constexpr double kRight = 100.0;
   constexpr double kBelow = 95.0;
   constexpr double kAbove = 45.0;
   const double width = static_cast<double>(points.size()) * (kSide + kLeft) + kRight;
@@ -525,7 +525,7 @@ std::vector<Figure> ntk_localization_figures(const Json& results) {
       .script = "set multiplot layout 1," + std::to_string(points.size()) + " margins screen " + number(kLeft / width) +
                 ", " + number(1.0 - kRight / width) + ", " + number(kBelow / height) + ", " +
                 number(1.0 - kAbove / height) + " spacing screen " + number(kLeft / width) +
-                "\nset border 15\nunset key\nunset grid\nset cbrange [0:1]\nunset colorbox\n"
+                "\nset border 15\nunset key\nunset grid\nset cbrange [0:1]\nset cblabel 'mean cosine'\nunset colorbox\n"
                 "set palette defined (0 '#ffffff', 0.25 '#c6dbef', 0.5 '#6baed6', 0.75 '#2171b5', 1 '#08306b')\n"
                 "set xtics rotate by -45 font ',9' (" +
                 ticks + ")\nset ytics font ',9' (" + ticks + ")\n",
