@@ -4,13 +4,17 @@
 // A failure names the op, the case and the inputs; this runs case 17 of one op alone:
 //   build/release/bin/engine_random_tests --run_test=random_ops/softmax_cases -- 17
 #include <array>
+#include <boost/test/tree/traverse.hpp>
+#include <boost/test/tree/visitor.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "engine/ops/ops.hpp"
 #include "engine/tensor/hash.hpp"
 #include "tests/support/check_rules.hpp"
+#include "tests/support/declared_ops.hpp"
 #include "tests/support/references.hpp"
 #include "tests/support/tensors.hpp"
 
@@ -35,6 +39,8 @@ struct Case {
 };
 
 void check_cases(const std::string& op, const std::function<Case(Random&)>& draw) {
+  // By its name the_cases_are_of_every_op finds the test.
+  BOOST_REQUIRE_EQUAL(boost::unit_test::framework::current_test_unit().p_name.get(), op + "_cases");
   const auto& suite = boost::unit_test::framework::master_test_suite();
   const bool only_one = suite.argc > 1;
   const std::int64_t first = only_one ? std::stoll(suite.argv[1]) : 0;
@@ -89,6 +95,12 @@ Axes some_axes(Random& random, const Shape& shape) {
   return axes;
 }
 
+Shape with_last(const Shape& shape, std::int64_t extent) {
+  std::vector<std::int64_t> extents(shape.extents().begin(), shape.extents().end());
+  extents.push_back(extent);
+  return Shape(extents);
+}
+
 std::string text_of(const Axes& axes) {
   std::string text = "axes";
   for (const int axis : axes) text += " " + std::to_string(axis);
@@ -108,7 +120,7 @@ Tensor laid_out(const Tensor& dense, Random& random) {
     for (std::size_t i = 0; i < order.size(); ++i) inverse[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
     return dense.permute(order).contiguous().permute(inverse);
   }
-  if (layout == 3 && shape.rank() > 1) return dense.slice(0, 0, 1).broadcast_to(shape);
+  if (layout == 3 && shape.rank() > 1 && shape[0] > 0) return dense.slice(0, 0, 1).broadcast_to(shape);
   return dense;
 }
 
@@ -137,6 +149,23 @@ Tensor spread(const Shape& shape, Random& random) {
 Tensor distribution(const Shape& shape, Random& random) {
   return laid_out(rowwise(softmax_row)({random_tensor(shape, random)}), random);
 }
+
+// Row numbers in any layout, often the same ones again, at times none; x [..., C] has a row for each of them.
+struct NumberedRows {
+  Tensor rows;
+  std::int64_t N;
+  std::int64_t C;
+
+  explicit NumberedRows(Random& random) : rows(Tensor::zeros({}, DType::i64)), N(extent(random)), C(extent(random)) {
+    Shape shape = shape_of(random, 0, kMaxRank - 1, kMostElements / C);
+    if (shape.rank() > 0 && random.chance(0.05)) shape = shape.with(axis_of(random, shape), 0);
+    std::vector<std::int64_t> numbers;
+    const std::int64_t named = random.chance(0.5) ? 1 + random.index(N) : N;  // of few rows each is named many times
+    for (std::int64_t i = 0; i < shape.numel(); ++i) numbers.push_back(random.index(named));
+    rows = laid_out(Tensor::from<std::int64_t>(numbers, shape), random);
+  }
+  std::string text() const { return "rows " + to_string(rows.shape()) + " of " + std::to_string(N); }
+};
 
 // ---- kinds of ops ----
 
@@ -167,9 +196,27 @@ Case moving(Tensor x, const std::function<Var(const Var&)>& op, const Shape& to,
           std::move(attributes)};
 }
 
+class NamesOfTests final : public boost::unit_test::test_tree_visitor {
+ public:
+  explicit NamesOfTests(std::set<std::string>& names) : names_(names) {}
+  void visit(const boost::unit_test::test_case& test) override { names_.insert(test.p_name.get()); }
+
+ private:
+  std::set<std::string>& names_;
+};
+
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(the_cases_are_of_every_op) {
+  std::set<std::string> tests;
+  NamesOfTests names(tests);
+  boost::unit_test::traverse_test_tree(boost::unit_test::framework::current_test_unit().p_parent_id, names, true);
+  std::set<std::string> expected{"the_cases_are_of_every_op"};
+  for (const std::string& op : declared_ops()) expected.insert(op + "_cases");
+  BOOST_TEST(tests == expected, boost::test_tools::per_element());
+}
 
 BOOST_AUTO_TEST_CASE(add_cases) {
   check_cases("add", binary(
@@ -372,6 +419,44 @@ BOOST_AUTO_TEST_CASE(cast_cases) {
             {.reference = elementwise(+[](double x) { return static_cast<double>(static_cast<float>(x)); }),
              .difference_tolerance = 5e-2,
              .exact_tolerance = 1e-6}};
+  });
+}
+
+BOOST_AUTO_TEST_CASE(take_rows_cases) {
+  check_cases("take_rows", [](Random& random) -> Case {
+    const NumberedRows drawn(random);
+    const std::vector<double> numbers = values_of(drawn.rows);
+    const Reference reference = [=](const std::vector<Tensor>& x) {
+      const std::vector<double> table = values_of(x[0]);
+      std::vector<double> taken;
+      for (const double number : numbers) {
+        const auto row = table.begin() + static_cast<std::int64_t>(number) * drawn.C;
+        taken.insert(taken.end(), row, row + drawn.C);
+      }
+      return Tensor::from<double>(taken, with_last(drawn.rows.shape(), drawn.C));
+    };
+    return {[=](VarSpan x) { return Vars{take_rows(x[0], drawn.rows)}; },
+            {normal({drawn.N, drawn.C}, random)},
+            {.reference = reference},
+            drawn.text()};
+  });
+}
+
+BOOST_AUTO_TEST_CASE(put_rows_cases) {
+  check_cases("put_rows", [](Random& random) -> Case {
+    const NumberedRows drawn(random);
+    const std::vector<double> numbers = values_of(drawn.rows);
+    const Reference reference = [=](const std::vector<Tensor>& x) {
+      const std::vector<double> values = values_of(x[0]);
+      std::vector<double> table(at(drawn.N * drawn.C), 0.0);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        table[at(static_cast<std::int64_t>(numbers[i / at(drawn.C)]) * drawn.C) + i % at(drawn.C)] += values[i];
+      return Tensor::from<double>(table, {drawn.N, drawn.C});
+    };
+    return {[=](VarSpan x) { return Vars{put_rows(x[0], drawn.rows, drawn.N)}; },
+            {normal(with_last(drawn.rows.shape(), drawn.C), random)},
+            {.reference = reference, .f32_tolerance = kCancelling},
+            drawn.text()};
   });
 }
 

@@ -31,7 +31,8 @@ Tensor strided(const Tensor& dense) {
     extents.push_back(dense.shape()[axis] + 2);
     reversed.push_back(axis);
   }
-  Tensor storage = Tensor::full(Shape(extents), 1e30, dense.dtype());  // a kernel that reads a gap gets a visible value
+  // A kernel that reads a gap gets a visible value.
+  Tensor storage = Tensor::full(Shape(extents), dense.dtype() == DType::i64 ? 1e18 : 1e30, dense.dtype());
   {
     engine::MutableTensor whole = storage.writable();
     std::vector<std::int64_t> index(static_cast<std::size_t>(rank), 0);
@@ -42,6 +43,8 @@ Tensor strided(const Tensor& dense) {
         position += (index[static_cast<std::size_t>(axis)] + 1) * whole.stride(rank - 1 - axis);
       if (dense.dtype() == DType::f32) {
         whole.data<float>()[position] = static_cast<float>(value);
+      } else if (dense.dtype() == DType::i64) {
+        whole.data<std::int64_t>()[position] = static_cast<std::int64_t>(value);
       } else {
         whole.data<double>()[position] = value;
       }
