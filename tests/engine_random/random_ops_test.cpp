@@ -1,8 +1,10 @@
-// Every op through check_rules on 500 random cases each: ranks 0 to 6, extents of 1, odd ones and those around the
-// widths of vectors, inputs dense, in another order of axes, with gaps, or of repeated elements.
+// Every op through check_rules on 500 random cases each: ranks 0 to 6, extents of 1, odd ones, those around the widths of
+// vectors and some of 70 to 130; inputs, tangents and cotangents dense, in another order of axes, with gaps, or of
+// repeated elements.
 //
 // A failure names the op, the case and the inputs; this runs case 17 of one op alone:
 //   build/release/bin/engine_random_tests --run_test=random_ops/softmax_cases -- 17
+#include <algorithm>
 #include <array>
 #include <boost/test/tree/traverse.hpp>
 #include <boost/test/tree/visitor.hpp>
@@ -62,7 +64,11 @@ void check_cases(const std::string& op, const std::function<Case(Random&)>& draw
 
 // ---- shapes ----
 
-std::int64_t extent(Random& random, std::int64_t most = 33) {
+constexpr std::int64_t kLong = 70;  // longer than a vector of any type and than what is unrolled
+constexpr std::int64_t kLongest = 130;
+
+std::int64_t extent(Random& random, std::int64_t most = kLongest) {
+  if (most >= kLong && random.chance(0.08)) return kLong + random.index(std::min(most, kLongest) - kLong + 1);
   while (true) {
     const std::int64_t drawn = kExtents[static_cast<std::size_t>(random.index(kExtents.size()))];
     if (drawn <= most) return drawn;
