@@ -8,6 +8,7 @@
 #include "engine/linalg/symmetric_eig.hpp"
 #include "engine/ops/ops.hpp"
 #include "engine/tensor/errors.hpp"
+#include "tests/support/layouts.hpp"
 #include "tests/support/tensors.hpp"
 
 using engine::DType;

@@ -1,13 +1,13 @@
 // What the engine says to a mistake, word by word: the op first, then what it needs and what it got.
 #include <boost/test/unit_test.hpp>
-#include <fstream>
 #include <set>
 #include <typeinfo>
 
 #include "engine/autodiff/transforms.hpp"
+#include "engine/backend/kernels.hpp"
 #include "engine/ops/ops.hpp"
 #include "engine/tensor/errors.hpp"
-#include "tests/support/tensors.hpp"
+#include "tests/support/declared_ops.hpp"
 
 using namespace engine;
 
@@ -98,12 +98,7 @@ std::vector<OpCase> every_op() {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(the_table_holds_every_op) {
-  std::ifstream header(TANGENT_GOLDEN_DIR "/../../engine/ops/ops.hpp");
-  std::set<std::string> declared;
-  for (std::string line; std::getline(header, line);) {
-    const std::size_t bracket = line.find('(');
-    if (line.starts_with("Var ") && bracket != std::string::npos) declared.insert(line.substr(4, bracket - 4));
-  }
+  const std::set<std::string> declared = tests::declared_ops();
   std::set<std::string> in_table;
   for (const OpCase& op : every_op()) in_table.insert(op.name);
   BOOST_CHECK_GT(declared.size(), 30);
@@ -290,6 +285,85 @@ BOOST_AUTO_TEST_CASE(tangents_of_the_wrong_kind) {
   check_message<ShapeError>([&] { jvp(f, x, std::vector<Tangents>{Tangents{wide}}); },
                             "[jvp] entry 0 must be [2]; got [3].");
   check_message<ShapeError>([&] { grad(f)(x); }, "[grad] needs a function with one value; got shape [2].");
+  const Function two = [](VarSpan v) { return Vars{v[0], v[0]}; };
+  check_message<ShapeError>([&] { grad(two)(x); }, "[grad] needs one entry per scalar output, 1; got 2.");
+}
+
+BOOST_AUTO_TEST_CASE(a_recording_that_is_spent) {
+  const Function square = [](VarSpan x) { return Vars{mul(x[0], x[0])}; };
+  const Tensor x = Tensor::full({2}, 3.0);
+  Linearization record = linearize(square, Vars{x});
+  std::move(record).pull(Tangents{x});
+  Tensor kept = Tensor::zeros({2});
+  std::vector<CotangentSum> into{{kept.writable()}};
+  for (const std::function<void()>& mistake :
+       std::vector<std::function<void()>>{[&] { record.push(Tangents{x}); }, [&] { record.pull(Tangents{x}); },
+                                          [&] { std::move(record).pull_into(Tangents{x}, into); }}) {
+    check_message<std::logic_error>(
+        mistake, "[linearization] its residuals went with the last pull; record again, or pull without std::move.");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(row_numbers_of_the_wrong_kind) {
+  const Tensor x = Tensor::zeros({2, 3});
+  check_message<DTypeError>([&] { take_rows(x, Tensor::zeros({2})); },
+                            "[take_rows] needs numbers of rows in i64; got f32 [2].");
+  check_message<DTypeError>([&] { put_rows(x, Tensor::zeros({2}, DType::f64), 2); },
+                            "[put_rows] needs numbers of rows in i64; got f64 [2].");
+}
+
+// No op asks for it: the pull of a layer that saw no rows has none to add to.
+BOOST_AUTO_TEST_CASE(an_epilogue_of_an_empty_product) {
+  const Tensor bias = Tensor::zeros({4});
+  const Tensor whole = Tensor::zeros({2, 4});
+  for (const backend::Epilogue& epilogue :
+       {backend::Epilogue{.bias = &bias}, backend::Epilogue{.addend = &whole}, backend::Epilogue{.multiply = &whole}}) {
+    Tensor out = Tensor::zeros({2, 4});
+    check_message<std::logic_error>(
+        [&] {
+          backend::matmul(Tensor::zeros({2, 0}), Tensor::zeros({0, 4}), out.writable(), epilogue);
+        },
+        "[matmul] an empty product has no epilogue.");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(shapes_and_sizes_that_cannot_be) {
+  const auto says = [](const std::string& message, const std::function<void()>& mistake) {
+    check_message<ShapeError>(mistake, message);
+  };
+  constexpr std::int64_t kHuge = std::int64_t{1} << 40;
+  says("[shape] at most 6 extents; got 7.", [] { Shape({1, 1, 1, 1, 1, 1, 1}); });
+  says("[shape] extents must not be negative; got [2, -1].", [] { Shape({2, -1}); });
+  says("[shape] the number of elements must fit 63 bits; got [1099511627776, 1099511627776].", [] {
+    Shape({kHuge, kHuge});
+  });
+  says("[tensor] the number of bytes must fit 63 bits; got shape [1099511627776, 4194304].", [] {
+    Tensor::empty({kHuge, std::int64_t{1} << 22});
+  });
+}
+
+BOOST_AUTO_TEST_CASE(misuse_of_a_tensor) {
+  const Tensor x = Tensor::zeros({2, 3});
+  const auto says = [](const std::string& message, const std::function<void()>& mistake) {
+    check_message<ShapeError>(mistake, message);
+  };
+  says("[tensor] [3] needs 3 values; got 2.", [] { Tensor::from<float>({1.0F, 2.0F}, {3}); });
+  says("[item] needs a tensor of one element; got shape [2, 3].", [&] { x.item(); });
+  says("[item] needs a tensor of one element; got shape [0].", [&] { Tensor::zeros({0}).item(); });
+  says("[shape] axis 2 does not exist in rank 2.", [&] { x.slice(2, 0, 1); });
+  says("[shape] axis -3 does not exist in rank 2.", [&] { x.slice(-3, 0, 1); });
+  says("[slice] needs 0 <= begin <= end <= extent; got 1 to 4 on axis -1 of [2, 3].", [&] { x.slice(-1, 1, 4); });
+  says("[slice] needs 0 <= begin <= end <= extent; got 2 to 1 on axis 0 of [2, 3].", [&] { x.slice(0, 2, 1); });
+  says("[shape] an axis is named twice.", [&] { x.permute({0, 0}); });
+  says("[permute] needs every axis of [2, 3] once; got 1 axes.", [&] { x.permute({1}); });
+  says("[broadcast_to] [2, 3] does not broadcast to [3, 3].", [&] { x.broadcast_to({3, 3}); });
+  says("[reshape] the number of elements must stay: [2, 3] to [5].", [&] { x.reshape({5}); });
+  says("[reshape] [3, 2] to [6] would need a copy; call contiguous() first.", [&] { x.permute({1, 0}).reshape({6}); });
+  check_message<DTypeError>([&] { x.data<double>(); },
+                            "[tensor.data] elements asked for as f64; the tensor holds f32.");
+  Tensor whole = Tensor::zeros({2}, DType::i64);
+  check_message<DTypeError>([&] { whole.writable().data<float>(); },
+                            "[writable.data] elements asked for as f32; the tensor holds i64.");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

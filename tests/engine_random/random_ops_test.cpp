@@ -1,16 +1,23 @@
-// Every op through check_rules on 500 random cases each: ranks 0 to 6, extents of 1, odd ones and those around the
-// widths of vectors, inputs dense, in another order of axes, with gaps, or of repeated elements.
+// Every op through check_rules on 500 random cases each: ranks 0 to 6, extents of 1, odd ones, those around the widths of
+// vectors and some of 70 to 130; inputs, tangents and cotangents dense, in another order of axes, with gaps, or of
+// repeated elements.
 //
 // A failure names the op, the case and the inputs; this runs case 17 of one op alone:
 //   build/release/bin/engine_random_tests --run_test=random_ops/softmax_cases -- 17
+#include <algorithm>
 #include <array>
+#include <boost/test/tree/traverse.hpp>
+#include <boost/test/tree/visitor.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "engine/ops/ops.hpp"
 #include "engine/tensor/hash.hpp"
 #include "tests/support/check_rules.hpp"
+#include "tests/support/declared_ops.hpp"
+#include "tests/support/layouts.hpp"
 #include "tests/support/references.hpp"
 #include "tests/support/tensors.hpp"
 
@@ -24,7 +31,8 @@ namespace {
 constexpr std::uint64_t kSeed = 2601;
 constexpr std::int64_t kCases = 500;
 constexpr std::int64_t kMostElements = 1500;
-constexpr double kCancelling = 1e-4;  // f32 sums of so many elements near 1, whose total may be near 0
+// f32 sums of so many elements near 1: their total may be near 0, and equal ones may all be rounded the same way.
+constexpr double kSumming = 1e-4;
 constexpr std::array<std::int64_t, 16> kExtents{1, 1, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33};
 
 struct Case {
@@ -35,12 +43,15 @@ struct Case {
 };
 
 void check_cases(const std::string& op, const std::function<Case(Random&)>& draw) {
+  // By its name the_cases_are_of_every_op finds the test.
+  BOOST_REQUIRE_EQUAL(boost::unit_test::framework::current_test_unit().p_name.get(), op + "_cases");
   const auto& suite = boost::unit_test::framework::master_test_suite();
   const bool only_one = suite.argc > 1;
   const std::int64_t first = only_one ? std::stoll(suite.argv[1]) : 0;
   for (std::int64_t i = first; i < (only_one ? first + 1 : kCases); ++i) {
     Random random({kSeed, hash_of(op), static_cast<std::uint64_t>(i)});
-    const Case drawn = draw(random);
+    Case drawn = draw(random);
+    drawn.options.mixed_layouts = true;
     std::string name = op + ", case " + std::to_string(i) + " of seed " + std::to_string(kSeed) + ",";
     for (const Tensor& input : drawn.inputs) {
       name += " " + to_string(input.shape()) + " by steps (";
@@ -54,7 +65,11 @@ void check_cases(const std::string& op, const std::function<Case(Random&)>& draw
 
 // ---- shapes ----
 
-std::int64_t extent(Random& random, std::int64_t most = 33) {
+constexpr std::int64_t kLong = 70;  // longer than a vector of any type and than what is unrolled
+constexpr std::int64_t kLongest = 130;
+
+std::int64_t extent(Random& random, std::int64_t most = kLongest) {
+  if (most >= kLong && random.chance(0.08)) return kLong + random.index(std::min(most, kLongest) - kLong + 1);
   while (true) {
     const std::int64_t drawn = kExtents[static_cast<std::size_t>(random.index(kExtents.size()))];
     if (drawn <= most) return drawn;
@@ -89,6 +104,12 @@ Axes some_axes(Random& random, const Shape& shape) {
   return axes;
 }
 
+Shape with_last(const Shape& shape, std::int64_t extent) {
+  std::vector<std::int64_t> extents(shape.extents().begin(), shape.extents().end());
+  extents.push_back(extent);
+  return Shape(extents);
+}
+
 std::string text_of(const Axes& axes) {
   std::string text = "axes";
   for (const int axis : axes) text += " " + std::to_string(axis);
@@ -96,21 +117,6 @@ std::string text_of(const Axes& axes) {
 }
 
 // ---- values ----
-
-// The tensor in one of four layouts; in the last, its first axis becomes one row repeated.
-Tensor laid_out(const Tensor& dense, Random& random) {
-  const Shape& shape = dense.shape();
-  const std::int64_t layout = random.index(4);
-  if (layout == 1) return strided(dense);
-  if (layout == 2) {
-    const Axes order = order_of_axes(random, shape);
-    Axes inverse(order.size());
-    for (std::size_t i = 0; i < order.size(); ++i) inverse[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
-    return dense.permute(order).contiguous().permute(inverse);
-  }
-  if (layout == 3 && shape.rank() > 1) return dense.slice(0, 0, 1).broadcast_to(shape);
-  return dense;
-}
 
 Tensor normal(const Shape& shape, Random& random, double deviation = 1.0) {
   return laid_out(random_tensor(shape, random, deviation), random);
@@ -130,13 +136,30 @@ Tensor spread(const Shape& shape, Random& random) {
     random.shuffle(row);
     for (const std::int64_t rank : row) values.push_back(static_cast<double>(rank) + random.uniform(-0.3, 0.3));
   }
-  return laid_out(Tensor::from<double>(values, shape), random);
+  return laid_out(Tensor::from<double>(values, shape), random, true);
 }
 
 // Rows of positive elements that sum to 1.
 Tensor distribution(const Shape& shape, Random& random) {
-  return laid_out(rowwise(softmax_row)({random_tensor(shape, random)}), random);
+  return laid_out(rowwise(softmax_row)({random_tensor(shape, random)}), random, true);
 }
+
+// Row numbers in any layout, often the same ones again, at times none; x [..., C] has a row for each of them.
+struct NumberedRows {
+  Tensor rows;
+  std::int64_t N;
+  std::int64_t C;
+
+  explicit NumberedRows(Random& random) : rows(Tensor::zeros({}, DType::i64)), N(extent(random)), C(extent(random)) {
+    Shape shape = shape_of(random, 0, kMaxRank - 1, kMostElements / C);
+    if (shape.rank() > 0 && random.chance(0.05)) shape = shape.with(axis_of(random, shape), 0);
+    std::vector<std::int64_t> numbers;
+    const std::int64_t named = random.chance(0.5) ? 1 + random.index(N) : N;  // of few rows each is named many times
+    for (std::int64_t i = 0; i < shape.numel(); ++i) numbers.push_back(random.index(named));
+    rows = laid_out(Tensor::from<std::int64_t>(numbers, shape), random);
+  }
+  std::string text() const { return "rows " + to_string(rows.shape()) + " of " + std::to_string(N); }
+};
 
 // ---- kinds of ops ----
 
@@ -167,9 +190,27 @@ Case moving(Tensor x, const std::function<Var(const Var&)>& op, const Shape& to,
           std::move(attributes)};
 }
 
+class NamesOfTests final : public boost::unit_test::test_tree_visitor {
+ public:
+  explicit NamesOfTests(std::set<std::string>& names) : names_(names) {}
+  void visit(const boost::unit_test::test_case& test) override { names_.insert(test.p_name.get()); }
+
+ private:
+  std::set<std::string>& names_;
+};
+
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(the_cases_are_of_every_op) {
+  std::set<std::string> tests;
+  NamesOfTests names(tests);
+  boost::unit_test::traverse_test_tree(boost::unit_test::framework::current_test_unit().p_parent_id, names, true);
+  std::set<std::string> expected{"the_cases_are_of_every_op"};
+  for (const std::string& op : declared_ops()) expected.insert(op + "_cases");
+  BOOST_TEST(tests == expected, boost::test_tools::per_element());
+}
 
 BOOST_AUTO_TEST_CASE(add_cases) {
   check_cases("add", binary(
@@ -221,7 +262,7 @@ BOOST_AUTO_TEST_CASE(dot_cases) {
                  [](const std::vector<Tensor>& x) {
                    return Tensor::full({}, inner(Tangents{x[0]}, Tangents{x[1]}), DType::f64);
                  },
-             .f32_tolerance = kCancelling}};
+             .f32_tolerance = kSumming}};
   });
 }
 
@@ -356,8 +397,10 @@ BOOST_AUTO_TEST_CASE(broadcast_to_cases) {
       }
       return j;
     };
-    return moving(
+    Case repeating = moving(
         normal(from, random), [=](const Var& x) { return broadcast_to(x, to); }, to, source, "to " + to_string(to));
+    repeating.options.f32_tolerance = kSumming;  // its pull is a sum
+    return repeating;
   });
 }
 
@@ -372,6 +415,44 @@ BOOST_AUTO_TEST_CASE(cast_cases) {
             {.reference = elementwise(+[](double x) { return static_cast<double>(static_cast<float>(x)); }),
              .difference_tolerance = 5e-2,
              .exact_tolerance = 1e-6}};
+  });
+}
+
+BOOST_AUTO_TEST_CASE(take_rows_cases) {
+  check_cases("take_rows", [](Random& random) -> Case {
+    const NumberedRows drawn(random);
+    const std::vector<double> numbers = values_of(drawn.rows);
+    const Reference reference = [=](const std::vector<Tensor>& x) {
+      const std::vector<double> table = values_of(x[0]);
+      std::vector<double> taken;
+      for (const double number : numbers) {
+        const auto row = table.begin() + static_cast<std::int64_t>(number) * drawn.C;
+        taken.insert(taken.end(), row, row + drawn.C);
+      }
+      return Tensor::from<double>(taken, with_last(drawn.rows.shape(), drawn.C));
+    };
+    return {[=](VarSpan x) { return Vars{take_rows(x[0], drawn.rows)}; },
+            {normal({drawn.N, drawn.C}, random)},
+            {.reference = reference, .f32_tolerance = kSumming},
+            drawn.text()};
+  });
+}
+
+BOOST_AUTO_TEST_CASE(put_rows_cases) {
+  check_cases("put_rows", [](Random& random) -> Case {
+    const NumberedRows drawn(random);
+    const std::vector<double> numbers = values_of(drawn.rows);
+    const Reference reference = [=](const std::vector<Tensor>& x) {
+      const std::vector<double> values = values_of(x[0]);
+      std::vector<double> table(at(drawn.N * drawn.C), 0.0);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        table[at(static_cast<std::int64_t>(numbers[i / at(drawn.C)]) * drawn.C) + i % at(drawn.C)] += values[i];
+      return Tensor::from<double>(table, {drawn.N, drawn.C});
+    };
+    return {[=](VarSpan x) { return Vars{put_rows(x[0], drawn.rows, drawn.N)}; },
+            {normal(with_last(drawn.rows.shape(), drawn.C), random)},
+            {.reference = reference, .f32_tolerance = kSumming},
+            drawn.text()};
   });
 }
 
@@ -425,11 +506,11 @@ BOOST_AUTO_TEST_CASE(sum_cases) {
   check_cases("sum", [](Random& random) -> Case {
     const Shape shape = shape_of(random, 0);
     const Axes axes = some_axes(random, shape);
-    return {[=](VarSpan x) { return Vars{sum(x[0], axes)}; },
-            {normal(shape, random)},
-            {.reference = [=](const std::vector<Tensor>& x) { return naive_sum(x[0], axes); },
-             .f32_tolerance = kCancelling},
-            text_of(axes)};
+    return {
+        [=](VarSpan x) { return Vars{sum(x[0], axes)}; },
+        {normal(shape, random)},
+        {.reference = [=](const std::vector<Tensor>& x) { return naive_sum(x[0], axes); }, .f32_tolerance = kSumming},
+        text_of(axes)};
   });
 }
 
@@ -469,7 +550,8 @@ BOOST_AUTO_TEST_CASE(linear_cases) {
     if (bias) inputs.push_back(normal({O}, random));
     return {[=](VarSpan v) { return Vars{bias ? linear(v[0], v[1], v[2]) : linear(v[0], v[1])}; },
             inputs,
-            {.reference = [](const std::vector<Tensor>& v) { return naive_linear(v, [](double z) { return z; }); }}};
+            {.reference = [](const std::vector<Tensor>& v) { return naive_linear(v, [](double z) { return z; }); },
+             .f32_tolerance = kSumming}};
   });
 }
 
@@ -479,7 +561,7 @@ BOOST_AUTO_TEST_CASE(linear_add_cases) {
     const std::int64_t O = extent(random);
     return {[](VarSpan v) { return Vars{linear_add(v[0], v[1], v[2], v[3])}; },
             {normal(x, random), normal({O, x[-1]}, random), normal({O}, random), normal(x.with(-1, O), random)},
-            {.reference = naive_linear_add}};
+            {.reference = naive_linear_add, .f32_tolerance = kSumming}};
   });
 }
 
@@ -495,7 +577,8 @@ BOOST_AUTO_TEST_CASE(linear_activation_cases) {
         },
         {normal(x, random), normal({O, x[-1]}, random, deviation), normal({O}, random)},
         {.reference = [=](const std::vector<Tensor>& v) { return naive_linear(v, quick ? quick_gelu_of : gelu_of); },
-         .difference_tolerance = 1e-7},  // ẋ, Ẇ and x, W together make z move by several units
+         .difference_tolerance = 1e-7,  // ẋ, Ẇ and x, W together make z move by several units
+         .f32_tolerance = kSumming},
         quick ? "quick_gelu" : "gelu"};
   });
 }
@@ -512,9 +595,12 @@ BOOST_AUTO_TEST_CASE(layer_norm_cases) {
   check_cases("layer_norm", [](Random& random) -> Case {
     const Shape shape = shape_of(random, 1);
     const Shape channels{shape[-1]};
-    return {[](VarSpan x) { return Vars{layer_norm(x[0], x[1], x[2])}; },
+    const double eps = std::pow(10.0, random.uniform(-8.0, 0.0));
+    return {[=](VarSpan x) { return Vars{layer_norm(x[0], x[1], x[2], eps)}; },
             {spread(shape, random), normal(channels, random), normal(channels, random)},
-            {.reference = naive_layer_norm, .f32_tolerance = 5e-5}};
+            {.reference = [=](const std::vector<Tensor>& x) { return naive_layer_norm(x, eps); },
+             .f32_tolerance = kSumming},  // the pulls to gamma and beta are sums over the rows
+            "eps " + std::to_string(eps)};
   });
 }
 

@@ -176,6 +176,20 @@ BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_status_one) {
   check_refusal(finetune + "/other.safetensors", 1, {"other.safetensors", "not a file of `pretrain`"});
 }
 
+// At such a learning rate values leave f32 within a few steps; in which op first depends on the machine.
+BOOST_AUTO_TEST_CASE(training_that_diverges_names_the_step_and_on_request_the_op) {
+  const TemporaryDirectory folder;
+  const std::string command = "{bin}/pretrain --preset smoke --tasks digits --control none --pretrain-lr 1000 --out " +
+                              folder.path().string() + "/";
+  check_refusal(command + "a", 1,
+                {"pretrain: [pretrain] the loss of step ", " is not finite; --check-finite names the op"});
+  check_refusal(command + "b --check-finite", 1,
+                {"pretrain: [pretrain] step ", ": [", "] its ", " made a value that is not finite: result ",
+                 "it was given f32", "all finite."});
+  for (const std::string run : {"a", "b"})
+    BOOST_CHECK(!std::filesystem::exists(folder.path() / run / "pretrained.safetensors"));
+}
+
 BOOST_AUTO_TEST_CASE(weights_of_another_model_are_refused) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();

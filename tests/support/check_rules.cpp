@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "engine/ops/ops.hpp"
+#include "engine/tensor/hash.hpp"
+#include "tests/support/layouts.hpp"
 #include "tests/support/tensors.hpp"
 
 namespace tests {
@@ -24,12 +26,6 @@ using engine::VarSpan;
 
 Vars as_vars(const std::vector<Tensor>& tensors) { return {tensors.begin(), tensors.end()}; }
 
-Tangents random_directions(const std::vector<Tensor>& inputs, Random& random) {
-  Tangents directions;
-  for (const Tensor& input : inputs) directions.emplace_back(random_tensor(input.shape(), random));
-  return directions;
-}
-
 // x + h v
 std::vector<Tensor> moved(const std::vector<Tensor>& x, const Tangents& v, double h) {
   std::vector<Tensor> result;
@@ -41,6 +37,10 @@ Tensor value(const Function& f, const std::vector<Tensor>& x) { return f(as_vars
 
 Tensor difference_quotient(const std::function<Tensor(double)>& along, double h) {
   return scale(sub(along(h), along(-h)), 0.5 / h).tensor();
+}
+
+Tensor as(DType dtype, const Tensor& x) {
+  return x.dtype() == dtype ? x : dtype == DType::f32 ? narrowed(x) : x.to(dtype);
 }
 
 Tensor push(const Linearization& record, const Tangents& v) { return record.push(v).at(0).value().tensor(); }
@@ -56,10 +56,11 @@ class RuleChecker {
         f_(std::move(f)),
         x_(std::move(inputs)),
         options_(std::move(options)),
+        random_({2305, engine::hash_of(name_)}),
         record_(linearize(f_, as_vars(x_))),
         y_(record_.primals()[0].tensor()),
-        v_(random_directions(x_, random_)),
-        u_(random_tensor(y_.shape(), random_)) {}
+        v_(directions()),
+        u_(direction(y_.shape())) {}
 
   void check_all() {
     check_value();
@@ -67,9 +68,9 @@ class RuleChecker {
     check_repetition_and_linearity();
     check_absent_and_wanted();
     check_strides();
+    check_f32(&narrowed, ": f32");
     check_f32(
-        +[](const Tensor& x) { return x; }, ": f32");
-    check_f32(&strided, ": f32 strided");
+        +[](const Tensor& x) { return strided(x.to(DType::f32)); }, ": f32 strided");
     check_other_paths();
     check_pull_into(DType::f64);
     check_pull_into(DType::f32);
@@ -77,6 +78,16 @@ class RuleChecker {
   }
 
  private:
+  Tensor direction(const engine::Shape& shape) {
+    const Tensor dense = random_tensor(shape, random_);
+    return options_.mixed_layouts ? laid_out(dense, random_) : dense;
+  }
+  Tangents directions() {
+    Tangents result;
+    for (const Tensor& input : x_) result.emplace_back(direction(input.shape()));
+    return result;
+  }
+
   void check_value() {
     if (options_.reference)
       check_close(y_, options_.reference(x_), options_.exact_tolerance, name_ + ": value against the reference");
@@ -98,7 +109,7 @@ class RuleChecker {
     check_same_bits(push(record_, v_), push(record_, v_), name_ + ": push twice");
     const Tangents once = record_.pull(Tangents{u_});
     const Tangents twice = record_.pull(Tangents{u_});
-    const Tensor u2 = random_tensor(y_.shape(), random_);
+    const Tensor u2 = direction(y_.shape());
     const Tangents other = record_.pull(Tangents{u2});
     const Tangents mixed = record_.pull(Tangents{add(scale(u_, 2.0), scale(u2, -3.0)).tensor()});
     for (std::size_t i = 0; i < x_.size(); ++i) {
@@ -107,7 +118,7 @@ class RuleChecker {
       check_close(mixed[i]->tensor(), add(scale(*once[i], 2.0), scale(*other[i], -3.0)).tensor(),
                   options_.exact_tolerance, name_ + ": linearity of pull");
     }
-    const Tangents w = random_directions(x_, random_);
+    const Tangents w = directions();
     Tangents sum;
     for (std::size_t i = 0; i < x_.size(); ++i) sum.emplace_back(add(scale(*v_[i], 2.0), scale(*w[i], -3.0)));
     check_close(push(record_, sum), add(scale(push(record_, v_), 2.0), scale(push(record_, w), -3.0)).tensor(),
@@ -164,15 +175,15 @@ class RuleChecker {
   }
 
   // In f32 other kernels run, so strides and streaming are checked here as well.
-  void check_f32(Tensor (*layout)(const Tensor&), const std::string& which) {
+  void check_f32(Tensor (*in_f32)(const Tensor&), const std::string& which) {
     std::vector<Tensor> narrow;
     Tangents v_narrow;
     std::vector<Tensor> rounded;  // the f64 values f32 can hold, so that both see the same point
     Tangents v_rounded;
     for (std::size_t i = 0; i < x_.size(); ++i) {
-      narrow.push_back(layout(x_[i].to(DType::f32)));
+      narrow.push_back(in_f32(x_[i]));
       rounded.push_back(narrow[i].to(DType::f64));
-      v_narrow.emplace_back(layout(v_[i]->tensor().to(DType::f32)));
+      v_narrow.emplace_back(in_f32(v_[i]->tensor()));
       v_rounded.emplace_back(v_narrow[i]->tensor().to(DType::f64));
     }
     const Linearization record = linearize(f_, as_vars(narrow));
@@ -180,10 +191,10 @@ class RuleChecker {
     check_close(record.primals()[0].tensor(), exact.primals()[0].tensor(), options_.f32_tolerance,
                 name_ + which + " value");
     check_close(push(record, v_narrow), push(exact, v_rounded), options_.f32_tolerance, name_ + which + " push");
-    const std::vector<Tangents> direction{v_narrow};
-    check_same_bits(jvp(f_, as_vars(narrow), direction)[0].tangents[0].value().tensor(), push(record, v_narrow),
+    const std::vector<Tangents> along{v_narrow};
+    check_same_bits(jvp(f_, as_vars(narrow), along)[0].tangents[0].value().tensor(), push(record, v_narrow),
                     name_ + which + " streaming against recording");
-    const Tensor u = layout(u_.to(record.primals()[0].dtype()));
+    const Tensor u = in_f32(u_);
     const Tangents narrow_pull = record.pull(Tangents{u});
     const Tangents exact_pull = exact.pull(Tangents{u.to(DType::f64)});
     for (std::size_t i = 0; i < x_.size(); ++i) {
@@ -193,11 +204,11 @@ class RuleChecker {
   }
 
   void check_other_paths() {
-    const std::vector<Tangents> directions{v_, random_directions(x_, random_)};
-    const Dual streamed = jvp(f_, as_vars(x_), directions).at(0);
+    const std::vector<Tangents> pair{v_, directions()};
+    const Dual streamed = jvp(f_, as_vars(x_), pair).at(0);
     check_same_bits(streamed.primal.tensor(), y_, name_ + ": streamed value");
     for (std::size_t k = 0; k < 2; ++k) {
-      check_same_bits(streamed.tangents[k].value().tensor(), push(record_, directions[k]),
+      check_same_bits(streamed.tangents[k].value().tensor(), push(record_, pair[k]),
                       name_ + ": streaming against recording");
     }
     // Inside an outer transform the recording sees followed values, where a fused op is replaced by its decomposition.
@@ -205,7 +216,7 @@ class RuleChecker {
       const Linearization record = linearize(f_, x);
       return Vars(record.primals().begin(), record.primals().end());
     };
-    const Dual decomposed = jvp(nested, as_vars(x_), std::span(directions).first(1)).at(0);
+    const Dual decomposed = jvp(nested, as_vars(x_), std::span(pair).first(1)).at(0);
     check_close(decomposed.primal.tensor(), y_, options_.exact_tolerance, name_ + ": value of the decomposition");
     check_close(decomposed.tangents[0].value().tensor(), push(record_, v_), 10 * options_.exact_tolerance,
                 name_ + ": push of the decomposition");
@@ -227,8 +238,8 @@ class RuleChecker {
   // Pulling into sums the caller keeps: the first writes over what was there, the second adds.
   void check_pull_into(DType dtype) {
     Vars x;
-    for (const Tensor& input : x_) x.emplace_back(input.to(dtype));
-    const Tensor u = u_.to(linearize(f_, x).primals()[0].dtype());
+    for (const Tensor& input : x_) x.emplace_back(as(dtype, input));
+    const Tensor u = as(dtype, u_);
     const Tangents once = linearize(f_, x).pull(Tangents{u});
     std::vector<Tensor> kept;
     for (const Var& input : x)
@@ -246,7 +257,7 @@ class RuleChecker {
 
   void check_second_order() {
     const Function scalar = [&](VarSpan x) { return Vars{dot(f_(x)[0], u_)}; };
-    const Tangents w = random_directions(x_, random_);
+    const Tangents w = directions();
     const Tangents h_v = hvp(scalar, as_vars(x_), v_);
     const Tangents h_w = hvp(scalar, as_vars(x_), w);
     const double left = inner(h_v, w);
@@ -273,7 +284,7 @@ class RuleChecker {
   Function f_;
   std::vector<Tensor> x_;
   RuleOptions options_;
-  Random random_{2305};
+  Random random_;
   Linearization record_;
   Tensor y_;
   Tangents v_;

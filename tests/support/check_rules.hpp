@@ -25,6 +25,7 @@ struct RuleOptions {
   double exact_tolerance = 1e-12;  // two orders of summation in f64
   double f32_tolerance = 1e-5;
   bool second_order = true;
+  bool mixed_layouts = false;  // of tangents and cotangents, else dense
 };
 
 // f takes inputs.size() values and returns one.

@@ -71,7 +71,7 @@ void unit_row(double* row, std::size_t length) {
   for (std::size_t i = 0; i < length; ++i) row[i] /= std::sqrt(total);
 }
 
-Tensor naive_layer_norm(const std::vector<Tensor>& x) {
+Tensor naive_layer_norm(const std::vector<Tensor>& x, double eps) {
   const std::vector<double> gamma = values_of(x[1]);
   const std::vector<double> beta = values_of(x[2]);
   const auto norm_row = [&](double* row, std::size_t length) {
@@ -80,7 +80,7 @@ Tensor naive_layer_norm(const std::vector<Tensor>& x) {
     for (std::size_t i = 0; i < length; ++i) mean += row[i] / static_cast<double>(length);
     for (std::size_t i = 0; i < length; ++i)
       variance += (row[i] - mean) * (row[i] - mean) / static_cast<double>(length);
-    for (std::size_t i = 0; i < length; ++i) row[i] = gamma[i] * (row[i] - mean) / std::sqrt(variance + 1e-5) + beta[i];
+    for (std::size_t i = 0; i < length; ++i) row[i] = gamma[i] * (row[i] - mean) / std::sqrt(variance + eps) + beta[i];
   };
   return rowwise(norm_row)(x);
 }

@@ -20,7 +20,7 @@ double gelu_of(double z);
 double quick_gelu_of(double z);
 void softmax_row(double* row, std::size_t length);
 void unit_row(double* row, std::size_t length);
-engine::Tensor naive_layer_norm(const std::vector<engine::Tensor>& x);  // x, gamma, beta; eps 1e-5
+engine::Tensor naive_layer_norm(const std::vector<engine::Tensor>& x, double eps);  // x, gamma, beta
 engine::Tensor naive_matmul(const std::vector<engine::Tensor>& x);
 engine::Tensor naive_linear(const std::vector<engine::Tensor>& x, const std::function<double(double)>& g);
 engine::Tensor naive_linear_add(const std::vector<engine::Tensor>& x);  // x, W, b and what is added to

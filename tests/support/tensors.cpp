@@ -23,39 +23,6 @@ Tensor uniform_tensor(const Shape& shape, Random& random, double low, double hig
   return Tensor::from<double>(values, shape);
 }
 
-Tensor strided(const Tensor& dense) {
-  const int rank = dense.shape().rank();
-  std::vector<std::int64_t> extents;
-  std::vector<int> reversed;
-  for (int axis = rank - 1; axis >= 0; --axis) {
-    extents.push_back(dense.shape()[axis] + 2);
-    reversed.push_back(axis);
-  }
-  Tensor storage = Tensor::full(Shape(extents), 1e30, dense.dtype());  // a kernel that reads a gap gets a visible value
-  {
-    engine::MutableTensor whole = storage.writable();
-    std::vector<std::int64_t> index(static_cast<std::size_t>(rank), 0);
-    const std::vector<double> values = values_of(dense);
-    for (const double value : values) {
-      std::int64_t position = 0;
-      for (int axis = 0; axis < rank; ++axis)
-        position += (index[static_cast<std::size_t>(axis)] + 1) * whole.stride(rank - 1 - axis);
-      if (dense.dtype() == DType::f32) {
-        whole.data<float>()[position] = static_cast<float>(value);
-      } else {
-        whole.data<double>()[position] = value;
-      }
-      for (int axis = rank - 1; axis >= 0; --axis) {
-        if (++index[static_cast<std::size_t>(axis)] < dense.shape()[axis]) break;
-        index[static_cast<std::size_t>(axis)] = 0;
-      }
-    }
-  }
-  Tensor view = storage.permute(reversed);
-  for (int axis = 0; axis < rank; ++axis) view = view.slice(axis, 1, 1 + dense.shape()[axis]);
-  return view;
-}
-
 std::vector<double> values_of(const Tensor& tensor) {
   const Tensor dense = tensor.to(DType::f64).contiguous();
   return {dense.data<double>(), dense.data<double>() + dense.numel()};

@@ -19,9 +19,6 @@ engine::Tensor random_tensor(const engine::Shape& shape, engine::Random& random,
 // Uniform values in [low, high).
 engine::Tensor uniform_tensor(const engine::Shape& shape, engine::Random& random, double low, double high);
 
-// The same values as a view with reversed strides and gaps on every axis.
-engine::Tensor strided(const engine::Tensor& dense);
-
 std::vector<double> values_of(const engine::Tensor& tensor);  // row-major
 
 // Fails the test with the worst position, both values and the shape unless |a − b| <= tolerance·(1 + max|b|)
