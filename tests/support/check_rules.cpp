@@ -74,7 +74,7 @@ class RuleChecker {
     check_other_paths();
     check_pull_into(DType::f64);
     check_pull_into(DType::f32);
-    if (options_.second_order) check_second_order();
+    check_second_order();
   }
 
  private:

@@ -24,7 +24,6 @@ struct RuleOptions {
       2e-8;  // central difference, h = 1e-5: truncation h² and rounding 1e-16/h are both near 1e-10
   double exact_tolerance = 1e-12;  // two orders of summation in f64
   double f32_tolerance = 1e-5;
-  bool second_order = true;
   bool mixed_layouts = false;  // of tangents and cotangents, else dense
 };
 
