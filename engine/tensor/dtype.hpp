@@ -2,6 +2,7 @@
 // promoted.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string_view>
 
@@ -15,7 +16,11 @@ constexpr std::string_view to_string(DType dtype) noexcept {
   return dtype == DType::f32 ? "f32" : dtype == DType::f64 ? "f64" : "i64";
 }
 
+// The C++ types of elements. A whole number is an int, which is none: Tensor::from<std::int64_t>({1, 2}, {2}).
 template <class T>
+concept Element = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t>;
+
+template <Element T>
 struct DTypeOf;
 template <>
 struct DTypeOf<float> {

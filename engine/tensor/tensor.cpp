@@ -99,7 +99,7 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
   return result;
 }
 
-template <class T>
+template <Element T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
   if (static_cast<std::int64_t>(values.size()) != shape.numel()) {
     throw ShapeError("[tensor] " + to_string(shape) + " needs " + std::to_string(shape.numel()) + " values; got " +
@@ -121,13 +121,13 @@ Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 Tensor Tensor::clone() const { return converted(*this, dtype_); }
 Tensor Tensor::to(DType dtype) const { return dtype == dtype_ ? *this : converted(*this, dtype); }
 
-template <class T>
+template <Element T>
 const T* Tensor::data() const {
   check_type(DTypeOf<T>::value, dtype_, "tensor.data");
   return reinterpret_cast<const T*>(storage_.get()) + view_.offset;
 }
 
-template <class T>
+template <Element T>
 T* MutableTensor::data() const {
   check_type(DTypeOf<T>::value, dtype_, "writable.data");
   return reinterpret_cast<T*>(base_) + view_.offset;

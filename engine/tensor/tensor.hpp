@@ -40,7 +40,7 @@ class MutableTensor {
     return {base_, view_.permute({axes.begin(), axes.size()}), dtype_};
   }
   MutableTensor reshape(const Shape& shape) const { return {base_, view_.reshape(shape), dtype_}; }
-  template <class T>
+  template <Element T>
   T* data() const;  // the first element; throws DTypeError if T is not the element type
 
  private:
@@ -54,9 +54,9 @@ class Tensor {
   static Tensor empty(const Shape& shape, DType dtype = DType::f32);
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32);
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32);
-  template <class T>
+  template <Element T>
   static Tensor from(std::span<const T> values, const Shape& shape);  // throws ShapeError if the counts differ
-  template <class T>
+  template <Element T>
   static Tensor from(std::initializer_list<T> values, const Shape& shape) {
     return from(std::span<const T>(values.begin(), values.size()), shape);
   }
@@ -79,7 +79,7 @@ class Tensor {
   Tensor clone() const;          // always copies; the result is dense and shares with nobody
   Tensor to(DType dtype) const;  // copies unless the type is already this one
 
-  template <class T>
+  template <Element T>
   const T* data() const;     // the first element; throws DTypeError if T is not the element type
   double item() const;       // the value of a tensor of one element; throws ShapeError otherwise
   MutableTensor writable();  // the only way to write; throws AliasError if anyone else holds the storage

@@ -69,6 +69,16 @@ std::string told(const CLI::ConfigError& error, const CLI::App& app) {
   return file + ": " + error.what();
 }
 
+// CLI11 takes options of the program before the name of a command as well, where nobody reads them.
+void refuse_options_before_command(const CLI::App& app) {
+  if (app.get_require_subcommand_min() > 0 || app.get_subcommands().empty()) return;
+  const std::string command = app.get_subcommands().front()->get_name();
+  for (const CLI::Option* const option : app.get_options()) {
+    if (option->count() > 0)
+      throw CLI::ValidationError(option->get_name(), "stands before '" + command + "', which has options of its own");
+  }
+}
+
 }  // namespace
 
 Option& Option::required() {
@@ -183,6 +193,7 @@ std::optional<int> CommandLine::parse(int argc, char** argv) {
   constexpr int kMisused = 2;
   try {
     app_->parse(argc, argv);
+    refuse_options_before_command(*app_);
     return std::nullopt;
   } catch (const CLI::ConfigError& error) {
     app_->exit(CLI::ConfigError(told(error, *app_), CLI::ExitCodes::ConfigError));

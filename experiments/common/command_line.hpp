@@ -57,8 +57,9 @@ class CommandLine {
 
   // With one of them, a program must be called with one of them. They read like `datasets show`.
   CommandLine command(const std::string& name, const std::string& help);
-  CommandLine optional_command(const std::string& name, const std::string& help);  // beside what it does without one
-  bool is_chosen() const;                                                          // that command was given
+  // Beside what the program does without one. It has options of its own: those of the program are a mistake before it.
+  CommandLine optional_command(const std::string& name, const std::string& help);
+  bool is_chosen() const;  // that command was given
 
   // Sets the values. Returns the status to exit with, if that is all: after --help, or after telling of a mistake.
   std::optional<int> parse(int argc, char** argv);

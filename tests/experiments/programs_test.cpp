@@ -369,6 +369,7 @@ BOOST_AUTO_TEST_CASE(the_benchmark_prints_one_json_object) {
   check_refusal("{bin}/benchmark --works vit9 --rounds 1", 2, {"vit9", "vit192"});
   check_refusal("{bin}/benchmark --profile --json", 2, {"--json excludes --profile"});
   check_refusal("{bin}/benchmark --profile --threads 2", 2, {"--threads excludes --profile"});
+  check_refusal("{bin}/benchmark --works vit128 ntk", 2, {"--works: stands before 'ntk'"});
   const ProcessResult served =
       run_process("(printf 'prepare vit128 forward 1\nrun vit128 nothing 1\nquit\n' | {bin}/benchmark --serve)");
   BOOST_CHECK_MESSAGE(served.output.find("\"ok\":true") != std::string::npos, served.output);
