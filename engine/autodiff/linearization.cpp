@@ -146,7 +146,7 @@ Linearization linearize(const Function& f, VarSpan x) {
   return record;
 }
 
-void Linearization::check_not_spent() const {
+void Linearization::check_usable() const {
   if (spent_)
     throw std::logic_error(
         "[linearization] its residuals went with the last pull; record again, or pull without std::move.");
@@ -154,14 +154,14 @@ void Linearization::check_not_spent() const {
 }
 
 Tangents Linearization::push(TangentSpan x_dot) const {
-  check_not_spent();
+  check_usable();
   check_count("push", x_dot.size(), inputs_, "input");
   for (std::size_t i = 0; i < inputs_; ++i) check_tangent("push", x_dot[i], slots_[i].shape, slots_[i].dtype, i);
   return push([x_dot](std::size_t input) { return x_dot[input]; });
 }
 
 Tangents Linearization::push(const std::function<Tangent(std::size_t input)>& x_dot) const {
-  check_not_spent();
+  check_usable();
   Tangents tangents(slots_.size());
   std::vector<bool> was_asked(inputs_, false);
   const auto tangent_of = [&](Slot slot) -> Tangent {
@@ -190,7 +190,7 @@ Tangents Linearization::push(const std::function<Tangent(std::size_t input)>& x_
 
 Tangents Linearization::sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_bar,
                                    const std::function<void(std::size_t)>& passed, const Remaining& remaining) const {
-  check_not_spent();
+  check_usable();
   check_count("pull", y_bar.size(), outputs_.size(), "output");
   Tangents cotangents(slots_.size());
   const auto sum_of = [x_bar](Slot slot) -> CotangentSum* {

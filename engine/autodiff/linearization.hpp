@@ -70,7 +70,7 @@ class Linearization {
     DType dtype;
   };
 
-  void check_not_spent() const;
+  void check_usable() const;
   // Tells which cotangents of an equation's inputs the sweep still has to compute, given those of its outputs.
   using Remaining = std::function<Wanted(const Equation&, TangentSpan y_bar)>;
   Tangents sweep_back(TangentSpan y_bar, std::span<CotangentSum> x_bar, const std::function<void(std::size_t)>& passed,

@@ -18,8 +18,8 @@ Shape::Shape(std::span<const std::int64_t> extents) {
   std::int64_t numel = 1;
   for (const std::int64_t extent : extents) {
     if (extent < 0) throw ShapeError("[shape] extents must not be negative; got " + to_string(*this) + ".");
-    if (__builtin_mul_overflow(numel, std::max(extent, std::int64_t{1}),
-                               &numel)) {  // strides are such products even beside a 0
+    // Beside a 0 as well, since strides are such products.
+    if (__builtin_mul_overflow(numel, std::max(extent, std::int64_t{1}), &numel)) {
       throw ShapeError("[shape] the number of elements must fit 63 bits; got " + to_string(*this) + ".");
     }
   }

@@ -135,8 +135,11 @@ class Solver {
                           : TangentProblem(model_.f, *task_.train, loss, options_.l2, shards_, nn::ParamTree(layout));
     nn::LbfgsState state = saved.has_value() ? std::move(saved->state) : nn::LbfgsState{problem.gradient(), {}};
     const nn::Objective objective = problem.objective();
-    if (!saved.has_value()) progress.first_norm = norm(state.gradient);
-    if (saved.has_value()) say(label + ": going on after iteration " + std::to_string(progress.iteration));
+    if (saved.has_value()) {
+      say(label + ": going on after iteration " + std::to_string(progress.iteration));
+    } else {
+      progress.first_norm = norm(state.gradient);
+    }
 
     Progress bar(label, options_.iterations, progress.iteration, task_.train->size(), "images");
     Stopwatch since_saved;

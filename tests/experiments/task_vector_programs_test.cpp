@@ -31,6 +31,17 @@ namespace {
 
 const std::array<const char*, 3> kModes{"standard", "posthoc", "linear"};
 
+const std::string kWeights = "/pretrain/pretrained.safetensors";
+
+std::string place_of(experiments::Mode mode, const std::string& task) {
+  return "/finetune/" + std::string(to_string(mode)) + "/" + task + "/finetuned.safetensors";
+}
+
+// Of the finished run, as are the weights.
+nn::ParamTree vector_of(experiments::Mode mode, const std::string& task, const experiments::Pretrained& pretrained) {
+  return experiments::load_task_vector(finished_run() + place_of(mode, task), pretrained, task, mode);
+}
+
 void require_success(const ProcessResult& result) { BOOST_REQUIRE_MESSAGE(result.status == 0, result.output); }
 
 }  // namespace
@@ -125,21 +136,15 @@ BOOST_AUTO_TEST_CASE(task_negation_subtracts) {
   recipe.finetune.validation_images = recipe.finetune.test_images = 400;
   const experiments::TaskData signs = load_task(experiments::find_source("signs", {}), recipe, 0, pool);
   const experiments::TaskData objects = load_task(experiments::find_source("objects", {}), recipe, 0, pool);
-  experiments::Pretrained pretrained =
-      experiments::load_pretrained(finished_run() + "/pretrain/pretrained.safetensors");
+  experiments::Pretrained pretrained = experiments::load_pretrained(finished_run() + kWeights);
   std::vector<nn::ParamTree> tau;  // standard, linear
-  const auto place = [](experiments::Mode mode) {
-    return std::string(to_string(mode)) + "/signs/finetuned.safetensors";
-  };
-  for (const experiments::Mode mode : {experiments::Mode::standard, experiments::Mode::linear}) {
-    tau.push_back(
-        4.0 * experiments::load_task_vector(finished_run() + "/finetune/" + place(mode), pretrained, "signs", mode));
-  }
+  for (const experiments::Mode mode : {experiments::Mode::standard, experiments::Mode::linear})
+    tau.push_back(4.0 * vector_of(mode, "signs", pretrained));
   pretrained.theta0 = pretrained.theta0 + tau[0];
   const std::string weights = (folder.path() / "pretrained.safetensors").string();
   save_pretrained(weights, pretrained);
   for (const experiments::Mode mode : {experiments::Mode::standard, experiments::Mode::linear}) {
-    const std::filesystem::path file = folder.path() / "finetune" / place(mode);
+    const std::filesystem::path file = folder.path().string() + place_of(mode, "signs");
     std::filesystem::create_directories(file.parent_path());
     save_finetuned(file, pretrained, signs, mode, pretrained.theta0 + tau[mode == experiments::Mode::linear ? 1 : 0]);
   }
@@ -236,13 +241,8 @@ BOOST_AUTO_TEST_CASE(disentanglement_counts_the_predictions_that_change) {
 
   // Once more by hand at alpha = (40, -20), on the images of signs.
   engine::ShardPool pool(2);
-  const experiments::Pretrained pretrained =
-      experiments::load_pretrained(finished_run() + "/pretrain/pretrained.safetensors");
-  const auto tau = [&](experiments::Mode mode, const std::string& task) {
-    return experiments::load_task_vector(finished_run() + "/finetune/" + std::string(experiments::to_string(mode)) +
-                                             "/" + task + "/finetuned.safetensors",
-                                         pretrained, task, mode);
-  };
+  const experiments::Pretrained pretrained = experiments::load_pretrained(finished_run() + kWeights);
+  const auto tau = [&](experiments::Mode mode, const std::string& task) { return vector_of(mode, task, pretrained); };
   experiments::Recipe recipe = experiments::preset("smoke");
   recipe.finetune.test_images = 24;
   const experiments::TaskData signs = load_task(experiments::find_source("signs", {}), recipe, 0, pool);
@@ -322,16 +322,12 @@ BOOST_AUTO_TEST_CASE(linearisation_error_begins_with_slope_two) {
 
   // Once more by hand at alpha = 1, with central differences for J·τ.
   engine::ShardPool pool(2);
-  const experiments::Pretrained pretrained =
-      experiments::load_pretrained(finished_run() + "/pretrain/pretrained.safetensors");
+  const experiments::Pretrained pretrained = experiments::load_pretrained(finished_run() + kWeights);
   experiments::Recipe recipe = experiments::preset("smoke");
   recipe.finetune.test_images = 4;
   const experiments::TaskData signs = load_task(experiments::find_source("signs", {}), recipe, 0, pool);
   const nn::ParamTree theta0 = pretrained.theta0.to(engine::DType::f64);
-  const nn::ParamTree tau =
-      experiments::load_task_vector(finished_run() + "/finetune/linear/signs/finetuned.safetensors", pretrained,
-                                    "signs", experiments::Mode::linear)
-          .to(engine::DType::f64);
+  const nn::ParamTree tau = vector_of(experiments::Mode::linear, "signs", pretrained).to(engine::DType::f64);
   const auto f = [&](double alpha) {
     const nn::Shards shards{pool, recipe.shard_size};
     return experiments::features(pretrained.vit.model(), theta0 + alpha * tau, *signs.test, shards).values;

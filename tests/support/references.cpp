@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/ops/ops.hpp"
 #include "tests/support/tensors.hpp"
 
 namespace tests {
 
+using engine::DType;
 using engine::Shape;
 using engine::Tensor;
 
@@ -196,6 +198,17 @@ Tensor gathered(const Tensor& x, const Shape& shape, const std::function<std::op
     result.push_back(from.has_value() ? values[position_of(*from, x.shape())] : 0.0);
   }
   return Tensor::from<double>(result, shape);
+}
+
+engine::Vars cast_there_and_back(engine::VarSpan x) {
+  const DType other = x[0].dtype() == DType::f64 ? DType::f32 : DType::f64;
+  return {engine::cast(engine::cast(x[0], other), x[0].dtype())};
+}
+
+RuleOptions cast_options() {
+  return {.reference = elementwise(+[](double x) { return static_cast<double>(static_cast<float>(x)); }),
+          .difference_tolerance = 5e-2,
+          .exact_tolerance = 1e-6};
 }
 
 }  // namespace tests

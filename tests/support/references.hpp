@@ -6,7 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include "engine/autodiff/var.hpp"
 #include "engine/tensor/tensor.hpp"
+#include "tests/support/check_rules.hpp"
 
 namespace tests {
 
@@ -27,6 +29,11 @@ engine::Tensor naive_linear_add(const std::vector<engine::Tensor>& x);  // x, W,
 engine::Tensor naive_attention(const engine::Tensor& qkv, std::int64_t heads, bool causal = false);
 engine::Tensor naive_cross_entropy(const engine::Tensor& logits, const engine::Tensor& targets);
 engine::Tensor naive_sum(const engine::Tensor& x, const engine::Axes& axes);  // axes not negative
+
+// cast to the other type and back, so that value and cotangents keep the type of the input. Through f32, f64 keeps 24 bits: a
+// difference of values near 4 is then known to 2^-22 / 1e-5.
+engine::Vars cast_there_and_back(engine::VarSpan x);
+RuleOptions cast_options();
 
 // y[i] = x[source(i)] at every index i of `shape`, and 0 where source(i) is none: what an op does that moves elements.
 using Index = std::vector<std::int64_t>;
