@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   PretrainedOptions begin;
   std::string task;
   std::string mode;
-  add_common_options(line, options, kPlace);
+  add_common_options(line, options, kPlace, {Part::finetuning, Part::evaluation});
   line.option("--task", task, "The task to learn").required();
   line.option("--mode", mode, "standard: in weight space; linear: in the tangent space at the pre-trained weights")
       .required()

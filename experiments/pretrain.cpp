@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   CommonOptions options;
   std::vector<std::string> tasks;
   std::string control = "objects";
-  add_common_options(line, options, "pretrain");
+  add_common_options(line, options, "pretrain", {Part::model, Part::pretraining});
   line.option("--tasks", tasks, "Tasks whose web images are seen (default: the eight built-in ones)");
   line.option("--control", control, "One more task to see, or none");
   return run_program(line, argc, argv, [&] {

@@ -131,10 +131,7 @@ void print_tables(const Json& results, const Options& options) {
 
 void reproduce(const Options& options) {
   const std::vector<TaskSource> sources = find_sources(options.tasks, options.control, options.common.data);
-  Json names = Json::array();
-  for (const TaskSource& source : sources) {
-    if (source.name != options.control) names.push_back(source.name);
-  }
+  const std::vector<std::string> names = task_names(sources, options.control);
   refuse_what_cannot_be_run(names.size(), options);
   const RunFolder folder(options.common.out);
   engine::ShardPool pool(thread_count(options.common));
@@ -156,6 +153,7 @@ void reproduce(const Options& options) {
   folder.finish(manifest, results);
   write_report(folder.path());
   print_tables(results, options);
+  std::printf("%s", about_cut(options.cut).c_str());
   for (const auto& [stage, seconds] : results.at("seconds").items())
     std::printf("%-20s %s\n", stage.c_str(), duration(seconds.get<double>()).c_str());
   std::printf("%-20s %s\n", "this run", duration(stopwatch.seconds()).c_str());
@@ -175,7 +173,7 @@ int main(int argc, char** argv) {
       "report.html. Each stage has a folder in --out and is skipped if it is done. Ctrl-C stops; the same command goes "
       "on.");
   Options options;
-  add_common_options(line, options.common, "");
+  add_common_options(line, options.common, "", kAllParts);
   line.option("--tasks", options.tasks, "Tasks to learn and add (default: the eight built-in ones)");
   line.option("--control", options.control, "A task to pre-train on and watch, or none");
   add_linearise_option(line, options.cut);

@@ -18,6 +18,7 @@ namespace models {
 namespace {
 
 constexpr std::int64_t kBlock = 1 << 16;  // elements
+constexpr const char* kModel = "vit";     // under which `pretrain` notes its model's configuration
 constexpr float kPastHalf = 65520.0F;     // rounds to infinity in F16
 
 struct Operand {
@@ -69,8 +70,8 @@ struct Term {
   const Operand* operand;
 };
 void write_sum(const Operand& like, std::span<const Term> terms,
-               const std::function<std::string(const ClipTensor&)>& type, const std::filesystem::path& out,
-               const BetweenBlocks& between) {
+               const std::function<std::string(const ClipTensor&)>& type, const nn::Metadata& metadata,
+               const std::filesystem::path& out, const BetweenBlocks& between) {
   std::vector<ClipSpec> specs;
   for (const auto& [name, tensor] : like.tensors) specs.push_back({name, tensor.shape(), type(tensor)});
   std::vector<float> values;
@@ -97,8 +98,10 @@ void write_sum(const Operand& like, std::span<const Term> terms,
                                "' would hold a number too large for " + stored_as + ".");
     }
   };
-  write_clip_tensors(out, like.files.layout, specs, {{"format", "pt"}}, range);
+  write_clip_tensors(out, like.files.layout, specs, metadata, range);
 }
+
+const nn::Metadata kPlain{{"format", "pt"}};
 
 std::string own_type(const ClipTensor& tensor) { return tensor.type() == "F64" ? "F32" : tensor.type(); }
 
@@ -112,7 +115,7 @@ void subtract_checkpoints(const std::filesystem::path& theta, const std::filesys
   demand_within(tuned, base);
   const std::vector<Term> terms{{1.0, &tuned}, {-1.0, &base}};
   write_sum(
-      tuned, terms, [](const ClipTensor&) { return "F32"; }, out, between);
+      tuned, terms, [](const ClipTensor&) { return "F32"; }, kPlain, out, between);
 }
 
 void add_task_vectors(const std::filesystem::path& theta0, std::span<const std::filesystem::path> taus, double alpha,
@@ -126,13 +129,15 @@ void add_task_vectors(const std::filesystem::path& theta0, std::span<const std::
     demand_within(tau, base);
     terms.push_back({alpha, &tau});
   }
-  write_sum(base, terms, own_type, out, between);
+  nn::Metadata metadata = kPlain;  // of the base's what tells the model; what else it was, the sum is not
+  if (const auto model = base.files.metadata.find(kModel); model != base.files.metadata.end()) metadata.insert(*model);
+  write_sum(base, terms, own_type, metadata, out, between);
 }
 
 void scale_task_vector(const std::filesystem::path& tau, double alpha, const std::filesystem::path& out,
                        const BetweenBlocks& between) {
   const std::vector<Operand> one = operands(std::vector{tau});
-  write_sum(one[0], std::vector<Term>{{alpha, &one[0]}}, own_type, out, between);
+  write_sum(one[0], std::vector<Term>{{alpha, &one[0]}}, own_type, kPlain, out, between);
 }
 
 std::vector<double> inner_products(std::span<const std::filesystem::path> taus, const BetweenBlocks& between) {

@@ -20,7 +20,8 @@ void subtract_checkpoints(
     const std::filesystem::path& theta, const std::filesystem::path& theta0, const std::filesystem::path& out,
     const BetweenBlocks& between = [] {});
 
-// θ0 + α Σ τ, in the layout and the element types of θ0. What a τ lacks is zero; throws if it holds what θ0 does not.
+// θ0 + α Σ τ, in the layout and the element types of θ0, and like it a file of `pretrain` if θ0 is one. What a τ lacks is zero;
+// throws if it holds what θ0 does not.
 void add_task_vectors(
     const std::filesystem::path& theta0, std::span<const std::filesystem::path> taus, double alpha,
     const std::filesystem::path& out, const BetweenBlocks& between = [] {});

@@ -278,7 +278,7 @@ class Addition {
         Json& into = json["summary"][mode][quantity];
         if (values.empty()) continue;  // null
         const Spread over = spread(values);
-        into = {{"mean", over.mean}, {"deviation", over.deviation}};
+        into = {{"mean", over.mean}, {"deviation", over.deviation}, {"sums", values.size()}};
       }
     }
     return json;
@@ -403,17 +403,19 @@ std::string addition_details(const Json& results) {
     table.row("", above);
     table.row(name, below);
   };
-  const auto row = [&](TextTable& table, const std::string& name, const auto& value) {
+  const auto row = [&](TextTable& table, const std::string& name, const auto& value, const auto& mark) {
     std::vector<std::string> cells;
     for (const char* quantity : kQuantities) {
-      for (const char* mode : modes) cells.push_back(or_dash(value(mode, quantity), percent));
+      for (const char* mode : modes) cells.push_back(or_dash(value(mode, quantity), percent) + mark(mode, quantity));
     }
     table.row(name, cells);
   };
+  const auto unmarked = [](const char*, const char*) { return ""; };
 
   const std::vector<std::size_t> bars{0, modes.size(), 2 * modes.size()};
   TextTable sizes(bars);
   heading(sizes, "K (sums)");
+  bool some_are_missing = false;
   for (const Json& family : results.at("subsets")) {
     const auto of = [&](const char* key) {
       return [&family, key](const char* mode, const char* quantity) {
@@ -421,9 +423,17 @@ std::string addition_details(const Json& results) {
         return values.is_null() ? values : values.at(key);
       };
     };
-    const std::string count = std::to_string(family.at("sums").size());
-    row(sizes, std::to_string(family.at("size").get<std::int64_t>()) + " (" + count + ")", of("mean"));
-    if (family.at("sums").size() > 1) row(sizes, "  deviation", of("deviation"));
+    const std::size_t count = family.at("sums").size();
+    const auto star = [&](const char* mode, const char* quantity) {
+      const Json& values = family.at("summary").at(mode).at(quantity);
+      const bool of_some =
+          !values.is_null() && values.value("sums", count) < count;  // not told by results of earlier days
+      some_are_missing |= of_some;
+      return of_some ? "*" : "";
+    };
+    row(sizes, std::to_string(family.at("size").get<std::int64_t>()) + " (" + std::to_string(count) + ")", of("mean"),
+        star);
+    if (count > 1) row(sizes, "  deviation", of("deviation"), unmarked);
   }
 
   TextTable curve(bars);
@@ -431,15 +441,30 @@ std::string addition_details(const Json& results) {
   const std::vector<double> alphas = results.at("alpha_grid").get<std::vector<double>>();
   const std::size_t last = alphas.size() - 1;
   const std::size_t rows = std::min<std::size_t>(last, 5);  // after that of alpha 0
-  for (std::size_t k = 0; k <= rows; ++k) {
-    const std::size_t i = k * last / rows;
-    row(curve, decimals(alphas.at(i), 2), [&](const char* mode, const char* quantity) {
-      return results.at("addition").at(mode).at("curve").at(quantity).at(i);
-    });
+  std::map<std::size_t, std::string> shown;                 // which, and what chose it
+  for (std::size_t k = 0; k <= rows; ++k) shown[k * last / rows];
+  for (const char* mode : modes) {
+    const auto nearest = std::ranges::min_element(
+        alphas, {}, [chosen = results.at("addition").at(mode).at("alpha").get<double>()](double alpha) {
+          return std::abs(alpha - chosen);
+        });
+    shown[static_cast<std::size_t>(nearest - alphas.begin())] += std::string(" ") + mode[0];
+  }
+  for (const auto& [i, chosen_by] : shown) {
+    row(
+        curve, decimals(alphas.at(i), 2) + chosen_by,
+        [&, i = i](const char* mode, const char* quantity) {
+          return results.at("addition").at(mode).at("curve").at(quantity).at(i);
+        },
+        unmarked);
   }
   return "Sums of K task vectors: test accuracy in percent, mean and standard deviation over sums, each with its own "
          "alpha\n" +
-         sizes.text() + "\nThe sum of all tasks: average validation accuracy in percent at each alpha\n" + curve.text();
+         sizes.text() +
+         (some_are_missing ? "*: not of all sums, as some have no such number (no gap to close)\n" : "") +
+         "\nThe sum of all tasks: average validation accuracy in percent at some alphas; s, p, l: those that standard, "
+         "posthoc and linear chose\n" +
+         curve.text() + "-: there is nothing to divide by\n";
 }
 
 }  // namespace experiments

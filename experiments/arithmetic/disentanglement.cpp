@@ -62,16 +62,21 @@ Map combine(const Map& a, const Map& b, double factor) {
   return result;
 }
 
-// Mean over the grid points with low <= α1, α2 <= high; null if there is none.
+// Mean over the grid points with low <= α1, α2 <= high; null if the grid has no points at the corners: it does not cover the square,
+// or not to its edge.
 Json mean_within(const Map& map, const std::vector<double>& alphas, double low, double high) {
   std::vector<double> values;
   const auto inside = [&](double alpha) { return alpha >= low - kRounding && alpha <= high + kRounding; };
+  for (const double corner : {low, high}) {
+    if (std::ranges::none_of(alphas, [&](double alpha) { return std::abs(alpha - corner) <= kRounding; }))
+      return nullptr;
+  }
   for (std::size_t i = 0; i < alphas.size(); ++i) {
     for (std::size_t j = 0; j < alphas.size(); ++j) {
       if (inside(alphas[i]) && inside(alphas[j])) values.push_back(map[i][j]);
     }
   }
-  return values.empty() ? Json(nullptr) : Json(mean(values));
+  return mean(values);
 }
 
 Json summary(const Map& xi, const std::vector<double>& alphas) {
@@ -251,7 +256,9 @@ std::string disentanglement_table(const Json& results) {
       }
       table.row(mode, cells);
     }
-    text += "\n" + first + " (alpha1, to the right) and " + second + " (alpha2, upwards)\n" + table.text() +
+    const std::vector<std::int64_t> images = pair.at("images").get<std::vector<std::int64_t>>();
+    text += "\n" + first + " (alpha1, to the right) and " + second + " (alpha2, upwards), on " +
+            std::to_string(images.at(0)) + " and " + std::to_string(images.at(1)) + " images\n" + table.text() +
             maps_in_characters(pair, alphas);
   }
   return text +

@@ -5,14 +5,16 @@
 namespace experiments {
 
 void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, const std::string& place) {
-  add_common_options(line, options.common, place);
+  add_common_options(line, options.common, place, {Part::evaluation});
   line.option("--tasks", options.tasks, "Tasks (default: the eight built-in ones)");
   add_pretrained_options(line, options.begin);
   add_linearise_option(line, options.begin.cut);
   options.finetuned = default_out("finetune");
   line.option("--finetuned", options.finetuned,
               "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, or model.safetensors or "
-              "open_clip_model.safetensors of others (docs/clip.md); mode standard and linear");
+              "open_clip_model.safetensors of others (docs/clip.md); mode standard and linear. The seed and the "
+              "numbers of images "
+              "that `finetune` had are the defaults here");
 }
 
 int run_task_vector_program(CommandLine& line, int argc, char** argv, const TaskVectorOptions& options,
@@ -22,10 +24,16 @@ int run_task_vector_program(CommandLine& line, int argc, char** argv, const Task
     const RunFolder folder(options.common.out);
     engine::ShardPool pool(thread_count(options.common));
     const Pretrained pretrained = load(options.begin, pool);
-    const Recipe recipe = recipe_for(options.common, options.begin, pretrained);
-    const std::string table =
-        stage({recipe, options.common.seed, pool}, {pretrained, sources, options.control, options.finetuned}, folder);
-    std::printf("%s", table.c_str());
+    const TaskVectorInputs inputs{pretrained, sources, options.control, options.finetuned};
+    std::optional<FinetuneRecipe> trained;
+    std::uint64_t seed = options.common.seed;
+    if (const auto training = training_of(options.finetuned, task_names(sources, options.control))) {
+      trained = training->recipe;
+      if (!options.common.seed_was_given()) seed = training->seed;
+    }
+    const Recipe recipe = recipe_for(options.common, options.begin, pretrained, trained);
+    const std::string table = stage({recipe, seed, pool}, inputs, folder);
+    std::printf("%s%s", table.c_str(), about_cut(options.begin.cut).c_str());
   });
 }
 

@@ -27,8 +27,7 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
     if (random.words.identity.empty()) save_pretrained(folder / "random.safetensors", random);
     const std::filesystem::path finetuned = folder / "finetune";
     double seconds = finetune_all(context, random, tasks, finetuned);
-    Json results{{"tasks", Json::array()}};
-    for (const TaskSource& source : tasks) results["tasks"].push_back(source.name);
+    Json results{{"tasks", task_names(tasks, "none")}};
     const TaskVectorInputs of_random{random, tasks, "none", finetuned};
     results["random"] = task_arithmetic(context, of_random, grid_images, RunFolder(folder / "random"));
     results["pretrained"] = task_arithmetic(context, of_pretrained, grid_images, RunFolder(folder / "pretrained"));

@@ -139,11 +139,10 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
                                 std::to_string(values.size()) + " and " + std::to_string(seeds.size()) + ".");
   const Recipe first = with(context.recipe, settings.vary, values.front());  // what is varied decides nothing before
   const bool shares_pretraining = !shapes_pretraining(first, settings.vary);
-  Json results{{"vary", settings.vary}, {"values", values},      {"seeds", seeds},          {"tasks", Json::array()},
-               {"control", control},    {"runs", Json::array()}, {"summary", Json::array()}};
-  for (const TaskSource& source : sources) {
-    if (source.name != control) results["tasks"].push_back(source.name);
-  }
+  Json results{{"vary", settings.vary},   {"values", values},
+               {"seeds", seeds},          {"tasks", task_names(sources, control)},
+               {"control", control},      {"runs", Json::array()},
+               {"summary", Json::array()}};
   Json fingerprint{{"stage", "sweep"},
                    {"vary", settings.vary},
                    {"values", values},

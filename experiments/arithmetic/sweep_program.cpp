@@ -19,7 +19,7 @@ int run_sweep_program(int argc, char** argv, const std::string& description, con
   std::string control = "objects";
   std::vector<int> lengths;
   std::optional<std::int64_t> images;
-  add_common_options(line, options, place);
+  add_common_options(line, options, place, kAllParts);
   if (swept == Swept::by_name) {
     std::vector<std::string> names;
     for (const RecipeNumber& number : recipe_numbers()) names.emplace_back(number.name);
@@ -48,7 +48,8 @@ int run_sweep_program(int argc, char** argv, const std::string& description, con
     }
     settings.grid_images = images.value_or(disentanglement_grid(options.preset).images);
     const Json results = sweep(context, sources, control, settings, folder);
-    std::printf("%sresults: %s\n", sweep_table(results).c_str(), (folder / "results.json").c_str());
+    std::printf("%s%sresults: %s\n", sweep_table(results).c_str(), about_cut(settings.cut).c_str(),
+                (folder / "results.json").c_str());
   });
 }
 

@@ -38,11 +38,43 @@ std::filesystem::path finetuned_folder(const std::filesystem::path& finetuned, s
 
 Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task) {
   const auto vector_of = [&](Mode mode) {
-    return find_task_vector(finetuned_folder(inputs.finetuned, to_string(mode), task), inputs.pretrained, task, mode);
+    const std::filesystem::path folder = finetuned_folder(inputs.finetuned, to_string(mode), task);
+    const std::filesystem::path below = inputs.finetuned / "finetune";  // of a run of `reproduce`
+    if (!has_task_vector(folder) && has_task_vector(finetuned_folder(below, to_string(mode), task)))
+      throw std::runtime_error("[finetuned] " + folder.string() + ": is not there; say --finetuned " + below.string() +
+                               ".");
+    return find_task_vector(folder, inputs.pretrained, task, mode);
   };
   Vectors vectors{vector_of(Mode::standard), std::nullopt};
   if (has_linear(inputs)) vectors.linear = vector_of(Mode::linear);
   return vectors;
+}
+
+std::optional<Training> training_of(const std::filesystem::path& finetuned, const std::vector<std::string>& tasks) {
+  std::optional<Training> training;
+  for (const std::string& task : tasks) {
+    for (const Mode mode : {Mode::standard, Mode::linear}) {
+      const std::filesystem::path file = finetuned_folder(finetuned, to_string(mode), task) / "manifest.json";
+      if (!std::filesystem::exists(file)) continue;
+      try {
+        const Json manifest = read_json(file);
+        if (manifest.at("program") != "finetune") continue;
+        const Json& fingerprint = manifest.at("fingerprint");
+        const Training here{finetune_recipe_from_json(fingerprint.at("finetune")),
+                            manifest.at("seed").get<std::uint64_t>()};
+        if (training && (training->seed != here.seed || to_json(training->recipe) != to_json(here.recipe))) {
+          say(finetuned.string() +
+              ": not all models were fine-tuned in one way; the preset's numbers and seed are taken");
+          return std::nullopt;
+        }
+        training = here;
+      } catch (const nlohmann::json::exception& error) {
+        throw std::runtime_error("[finetuned] " + file.string() + ": is damaged: " + error.what() +
+                                 "; fine-tune again.");
+      }
+    }
+  }
+  return training;
 }
 
 std::vector<nn::ParamTree> directions_of(const TaskVectors& own) {
@@ -61,12 +93,13 @@ Json task_vector_stage(const std::string& name, const Context& context, const Ta
                        const Json& settings, const RunFolder& folder, const TaskVectorExperiment& compute) {
   const FinetuneRecipe& images = context.recipe.finetune;  // what trained the vectors, only those who did so know
   Json fingerprint{{"stage", name},
+                   {"tasks", task_names(inputs.sources, inputs.control)},
+                   {"control", inputs.control},
                    {"seed", context.seed},
                    {"pretrained", inputs.pretrained.identity()},
                    {"validation_images", images.validation_images},
                    {"test_images", images.test_images},
                    {"arithmetic", arithmetic(context.recipe)},
-                   {"control", inputs.control},
                    {"settings", settings},
                    {"task_vectors", Json::object()}};
   std::vector<Vectors> vectors;

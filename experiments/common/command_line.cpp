@@ -52,21 +52,11 @@ int line_of(const std::string& key, const std::string& path) {
   return 0;
 }
 
-// What is wrong with the configuration file, where CLI11 speaks of an INI and names no file: its first unknown key.
-std::string told(const CLI::ConfigError& error, const CLI::App& app) {
-  if (app.get_config_ptr() == nullptr || app.get_config_ptr()->empty()) return error.what();
-  const std::string file = app.get_config_ptr()->results().back();
-  std::vector<std::string> known;
+std::vector<std::string> option_names(const CLI::App& app) {  // without dashes
+  std::vector<std::string> names;
   for (const CLI::Option* const option : app.get_options())
-    known.insert(known.end(), option->get_lnames().begin(), option->get_lnames().end());
-  for (const CLI::ConfigItem& item : app.get_config_formatter()->from_file(file)) {
-    const std::string key = item.fullname();
-    if (item.name == "++" || item.name == "--" || std::ranges::find(known, key) != known.end()) continue;  // sections
-    const int line = line_of(item.name, file);
-    return file + (line > 0 ? ", line " + std::to_string(line) : "") + ": no option '" + key + "'; nearest: '" +
-           nn::nearest_name(key, known) + "'";
-  }
-  return file + ": " + error.what();
+    names.insert(names.end(), option->get_lnames().begin(), option->get_lnames().end());
+  return names;
 }
 
 // CLI11 takes options of the program before the name of a command as well, where nobody reads them.
@@ -85,6 +75,8 @@ Option& Option::required() {
   option_->required();
   return *this;
 }
+
+bool Option::given() const { return option_->count() > 0; }
 
 Option& Option::among(const std::vector<std::string>& values) {
   option_->check(CLI::IsMember(values));
@@ -187,6 +179,34 @@ CommandLine CommandLine::optional_command(const std::string& name, const std::st
   return added;
 }
 
+void CommandLine::elsewhere(const std::string& name, const std::string& why) { elsewhere_[name] = why; }
+
+std::string CommandLine::about_unknown(const std::string& name) const {
+  const auto known = elsewhere_.find(name);
+  if (known != elsewhere_.end()) return "--" + name + " is no option here: " + known->second;
+  return "no option '" + name + "'; nearest: '" + nn::nearest_name(name, option_names(*app_)) + "'";
+}
+
+std::string CommandLine::about_config(const std::string& error) const {
+  if (app_->get_config_ptr() == nullptr || app_->get_config_ptr()->empty()) return error;
+  const std::string file = app_->get_config_ptr()->results().back();
+  const std::vector<std::string> known = option_names(*app_);
+  for (const CLI::ConfigItem& item : app_->get_config_formatter()->from_file(file)) {
+    const std::string key = item.fullname();
+    if (item.name == "++" || item.name == "--" || std::ranges::find(known, key) != known.end()) continue;  // sections
+    const int line = line_of(item.name, file);
+    return file + (line > 0 ? ", line " + std::to_string(line) : "") + ": " + about_unknown(key);
+  }
+  return file + ": " + error;
+}
+
+std::string CommandLine::about_arguments(const std::string& error) const {
+  for (const std::string& argument : app_->remaining()) {
+    if (argument.starts_with("--")) return about_unknown(argument.substr(2, argument.find('=') - 2));
+  }
+  return error;
+}
+
 bool CommandLine::is_chosen() const { return app_->parsed(); }
 
 std::optional<int> CommandLine::parse(int argc, char** argv) {
@@ -196,7 +216,10 @@ std::optional<int> CommandLine::parse(int argc, char** argv) {
     refuse_options_before_command(*app_);
     return std::nullopt;
   } catch (const CLI::ConfigError& error) {
-    app_->exit(CLI::ConfigError(told(error, *app_), CLI::ExitCodes::ConfigError));
+    app_->exit(CLI::ConfigError(about_config(error.what()), CLI::ExitCodes::ConfigError));
+    return kMisused;
+  } catch (const CLI::ExtrasError& error) {
+    app_->exit(CLI::ConfigError(about_arguments(error.what()), CLI::ExitCodes::ExtrasError));
     return kMisused;
   } catch (const CLI::ParseError& error) {
     return app_->exit(error) == 0 ? 0 : kMisused;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,7 @@ class Option {
   Option& excludes(const Option& other);      // giving both is a mistake
   Option& needs(const Option& other);         // giving this one alone is a mistake
   Option& group(const std::string& heading);  // of the help
+  bool given() const;  // on the command line or in the configuration file, once those were parsed
 
  private:
   CLI::Option* option_;
@@ -53,6 +55,8 @@ class CommandLine {
   // An option whose value is handed on. What `when_given` throws becomes the message of a misused command line.
   Option action(const std::string& name, const std::function<void(const std::string&)>& when_given,
                 const std::string& help);
+  // An option of other programs that one might look for here, and what to be told then.
+  void elsewhere(const std::string& name, const std::string& why);
   void config_file(const std::string& name, const std::string& help);  // TOML; unknown keys are errors
 
   // With one of them, a program must be called with one of them. They read like `datasets show`.
@@ -66,7 +70,11 @@ class CommandLine {
 
  private:
   explicit CommandLine(std::shared_ptr<CLI::App> app);
+  std::string about_unknown(const std::string& name) const;     // an option that is none of these
+  std::string about_config(const std::string& error) const;     // where CLI11 speaks of an INI and names no file
+  std::string about_arguments(const std::string& error) const;  // that nobody expected
   std::shared_ptr<CLI::App> app_;
+  std::map<std::string, std::string> elsewhere_;
 };
 
 }  // namespace experiments

@@ -47,6 +47,9 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
   const datasets::Loader loader(task.train,
                                 {.batch_size = recipe.batch, .seed = context.seed, .random_crop = recipe.random_crop});
+  if (const std::int64_t images = task.train->size(); images < recipe.batch)
+    say(label + ": has " + std::to_string(images) + " images, fewer than the " + std::to_string(recipe.batch) +
+        " of a step: each takes all");
   const std::int64_t warmup = std::llround(recipe.warmup_share * static_cast<double>(recipe.steps));
   const auto step = [&](std::int64_t index, const datasets::Batch& batch) {
     nn::StepResult result =
@@ -59,7 +62,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   };
   const auto [losses, seconds] = run({.label = label,
                                       .steps = recipe.steps,
-                                      .batch = recipe.batch,
+                                      .batch = std::min(recipe.batch, task.train->size()),
                                       .loader = loader,
                                       .threads = context.pool.threads(),
                                       .step = step},
@@ -89,6 +92,7 @@ void save_finetuned(const std::filesystem::path& file, const Pretrained& pretrai
                         {"mode", std::string(to_string(mode))},
                         {"pretrained", pretrained.identity()}};
   if (mode == Mode::linear) metadata[kLinearise] = to_string(pretrained.cut);
+  if (pretrained.words.identity.empty()) note_model(tensors, metadata, pretrained);  // as load_pretrained() reads it
   nn::write_safetensors(file, tensors, metadata);
 }
 
@@ -99,7 +103,9 @@ nn::ParamTree load_task_vector(const std::filesystem::path& file, const Pretrain
   nn::ParamTree theta = nn::get_params(saved.tensors, pretrained.vit.layout(), file, "visual.");
   const auto check = [&](const std::string& key, std::string_view needed, const std::string& complaint) {
     const auto found = saved.metadata.find(key);
-    if (found == saved.metadata.end() || found->second != needed) throw std::runtime_error(where + complaint);
+    if (found == saved.metadata.end())
+      throw std::runtime_error(where + "it names no " + key + "; only `finetune` does.");
+    if (found->second != needed) throw std::runtime_error(where + complaint);
   };
   check("pretrained", pretrained.identity(),
         "it was not fine-tuned from these pre-trained weights; its task vector has no meaning here.");

@@ -45,14 +45,17 @@ Pretrained load(const PretrainedOptions& options, engine::ShardPool& pool) {
   return pretrained;
 }
 
-Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options, const Pretrained& pretrained) {
+Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options, const Pretrained& pretrained,
+                  const std::optional<FinetuneRecipe>& trained) {
   const models::VitConfig& vit = pretrained.vit.config();
   Recipe recipe = chosen_recipe(common, [&](Recipe& preset) {
-    if (!options.is_checkpoint()) return;
-    const std::int64_t side = vit.image_size / vit.patch;
-    preset.finetune.lr = kReferenceRate;
-    preset.pretrain.images_per_domain = 0;
-    preset.shard_size = std::clamp(kTokensInShard / (side * side + 1), std::int64_t{1}, kMostInShard);
+    if (options.is_checkpoint()) {
+      const std::int64_t side = vit.image_size / vit.patch;
+      preset.finetune.lr = kReferenceRate;
+      preset.pretrain.images_per_domain = 0;
+      preset.shard_size = std::clamp(kTokensInShard / (side * side + 1), std::int64_t{1}, kMostInShard);
+    }
+    preset.finetune = trained.value_or(preset.finetune);
   });
   recipe.vit = vit;
   recipe.normalisation = pretrained.normalisation;

@@ -185,11 +185,17 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
   return results;
 }
 
+void note_model(nn::NamedTensors& tensors, nn::Metadata& metadata, const Pretrained& pretrained) {
+  tensors.emplace("logit_scale", Tensor::full({}, pretrained.logit_scale, engine::DType::f64));
+  metadata["vit"] = to_json(pretrained.vit.config()).dump();
+}
+
 void save_pretrained(const std::filesystem::path& file, const Pretrained& pretrained) {
   nn::NamedTensors tensors;
+  nn::Metadata metadata{{"format", "pt"}};
   nn::put_params(tensors, pretrained.theta0, "visual.");
-  tensors.emplace("logit_scale", Tensor::full({}, pretrained.logit_scale, engine::DType::f64));
-  nn::write_safetensors(file, tensors, {{"format", "pt"}, {"vit", to_json(pretrained.vit.config()).dump()}});
+  note_model(tensors, metadata, pretrained);
+  nn::write_safetensors(file, tensors, metadata);
 }
 
 Pretrained load_pretrained(const std::filesystem::path& file) {
@@ -202,6 +208,11 @@ Pretrained load_pretrained(const std::filesystem::path& file) {
   if (config == saved.metadata.end() || scale == saved.tensors.end() || scale->second.numel() != 1) {
     throw std::runtime_error(where +
                              "not a file of `pretrain`: it lacks the model's configuration or its logit_scale.");
+  }
+  if (const auto mode = saved.metadata.find("mode"); mode != saved.metadata.end() && mode->second == "linear") {
+    throw std::runtime_error(where +
+                             "fine-tuned in the tangent space: without its tangent model it means nothing; "
+                             "`single_task` measures it.");
   }
   try {
     models::Vit vit(vit_config_from_json(Json::parse(config->second)));
@@ -217,8 +228,12 @@ Pretrained load_pretrained(const std::filesystem::path& file) {
 
 std::string_view to_string(Cut cut) { return cut == Cut::features ? "features" : "logits"; }
 
-void note_cut(Json& json, Cut cut) {
-  if (cut != Cut::features) json["linearise"] = to_string(cut);
+void note_cut(Json& json, Cut cut) { json["linearise"] = to_string(cut); }
+
+std::string about_cut(Cut cut) {
+  return cut == Cut::features
+             ? ""
+             : "posthoc and linear: the head's normalisation is linearised as well (--linearise logits)\n";
 }
 
 nn::Model Pretrained::model() const {

@@ -13,6 +13,7 @@
 #include "experiments/common/text_embedder.hpp"
 #include "models/vit.hpp"
 #include "models/zero_shot_head.hpp"
+#include "nn/safetensors.hpp"
 
 namespace experiments {
 
@@ -21,8 +22,8 @@ namespace experiments {
 //   logits     encoder, normalisation and the head, which is linear: the logits themselves are linear in τ
 enum class Cut { features, logits };
 std::string_view to_string(Cut cut);  // as --linearise takes it
-// Under "linearise", unless it is features: of earlier runs nothing tells theirs, and it was features.
-void note_cut(Json& json, Cut cut);
+void note_cut(Json& json, Cut cut);   // under "linearise"
+std::string about_cut(Cut cut);       // a line below a table; nothing if it is the paper's
 
 struct Pretrained {
   models::Vit vit;
@@ -43,9 +44,12 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
 // What pre-training begins with: the initial weights of the seed and CLIP's logit scale.
 Pretrained untrained(const Context& context);
 
+// Adds what load_pretrained() needs beside the weights, for heads from word vectors.
+void note_model(nn::NamedTensors& tensors, nn::Metadata& metadata, const Pretrained& pretrained);
 // Writes what load_pretrained() reads. Throws as nn::write_safetensors does.
 void save_pretrained(const std::filesystem::path& file, const Pretrained& pretrained);
-// Throws std::runtime_error naming the file and the cause if it is not one that `pretrain` wrote.
+// Throws std::runtime_error naming the file and the cause if it is none that `pretrain` wrote, or `finetune` in weight space, or
+// `task_vector add` to one of those.
 Pretrained load_pretrained(const std::filesystem::path& file);
 
 // Notes what the head of a task is made of, by the task's name under "words", where the words of its pre-training are not known to

@@ -1,5 +1,6 @@
 #include "experiments/common/program.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -13,33 +14,43 @@
 #include "engine/parallel/precision.hpp"
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/interrupt.hpp"
-#include "experiments/common/recipe_numbers.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "experiments/common/training_loop.hpp"
 
 namespace experiments {
 namespace {
 
-void add_recipe_options(CommandLine& line, CommonOptions& options) {
-  const std::string kRecipeGroup = "Recipe (default: the preset's)";
+constexpr const char* kElsewhere =
+    "nothing here depends on it; `reproduce`, or `pretrain` and `finetune`, make weights with it";
+
+void add_recipe_options(CommandLine& line, CommonOptions& options, std::initializer_list<Part> parts) {
+  const auto has = [parts](Part part) { return std::ranges::find(parts, part) != parts.end(); };
+  const bool trains = has(Part::pretraining) || has(Part::finetuning);
+  const std::string kRecipeGroup = trains ? "Recipe (default: the preset's)" : "Recipe (default: that of the weights)";
   const auto add = [&]<class T>(const RecipeNumber& number, T* (*in)(Recipe&)) {
     const auto given = std::make_shared<std::optional<T>>();
     options.changes.push_back([=](Recipe& recipe) { *in(recipe) = given->value_or(*in(recipe)); });
     return line.option("--" + std::string(number.name), *given, std::string(number.help)).group(kRecipeGroup);
   };
   for (const RecipeNumber& number : recipe_numbers()) {
-    if (number.is_whole()) {
+    if (!has(number.part)) {
+      line.elsewhere(std::string(number.name), kElsewhere);
+    } else if (number.is_whole()) {
       add(number, std::get<0>(number.in)).at_least_one();
     } else {
       add(number, std::get<1>(number.in))
           .between(number.least, kLargestRecipeNumber, number.least > 0.0 ? "a positive number" : "not negative");
     }
   }
-  const auto crop = std::make_shared<bool>(false);
-  line.flag("--random-crop", *crop,
-            "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
-      .group(kRecipeGroup);
-  options.changes.push_back([=](Recipe& recipe) { recipe.finetune.random_crop |= *crop; });
+  if (has(Part::finetuning)) {
+    const auto crop = std::make_shared<bool>(false);
+    line.flag("--random-crop", *crop,
+              "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
+        .group(kRecipeGroup);
+    options.changes.push_back([=](Recipe& recipe) { recipe.finetune.random_crop |= *crop; });
+  } else {
+    line.elsewhere("random-crop", kElsewhere);
+  }
   add_shard_size_option(line, options, kRecipeGroup);
 }
 
@@ -52,7 +63,8 @@ std::filesystem::path default_out(const std::string& place) {
 
 void add_run_options(CommandLine& line, CommonOptions& options, const std::string& place) {
   options.out = default_out(place);
-  line.option("--seed", options.seed, "Decides every random number");
+  const Option seed = line.option("--seed", options.seed, "Decides every random number");
+  options.seed_was_given = [seed] { return seed.given(); };
   line.option("--threads", options.threads,
               "Threads; 0 takes as many as this process may use. The results are the same for any number")
       .between(0, 1024);
@@ -78,7 +90,8 @@ void add_shard_size_option(CommandLine& line, CommonOptions& options, const std:
       .group(heading);
 }
 
-void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place) {
+void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place,
+                        std::initializer_list<Part> parts) {
   add_run_options(line, options, place);
   line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
       .among({preset_names().begin(), preset_names().end()});
@@ -86,7 +99,7 @@ void add_common_options(CommandLine& line, CommonOptions& options, const std::st
           "--save-every", [](const std::string& seconds) { set_save_interval(std::stod(seconds)); },
           "Seconds between the checkpoints from which a killed training run goes on; 60 unless given")
       .between(0.0, 1e9, "not negative");
-  add_recipe_options(line, options);
+  add_recipe_options(line, options, parts);
 }
 
 void add_precision_option(CommandLine& line) {

@@ -112,6 +112,18 @@ Json to_json(const FinetuneRecipe& r) {
   return json;
 }
 
+FinetuneRecipe finetune_recipe_from_json(const Json& json) {
+  return {.train_images = json.at("train_images").get<std::int64_t>(),
+          .validation_images = json.at("validation_images").get<std::int64_t>(),
+          .test_images = json.at("test_images").get<std::int64_t>(),
+          .steps = json.at("steps").get<std::int64_t>(),
+          .batch = json.at("batch").get<std::int64_t>(),
+          .lr = json.at("lr").get<double>(),
+          .weight_decay = json.at("weight_decay").get<double>(),
+          .warmup_share = json.at("warmup_share").get<double>(),
+          .random_crop = json.value("random_crop", false)};
+}
+
 Json arithmetic(const Recipe& recipe) {
   return {{"shard_size", recipe.shard_size}, {"precision", to_string(engine::precision())}};
 }

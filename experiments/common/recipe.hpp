@@ -67,6 +67,7 @@ Json to_json(const models::VitConfig& config);
 models::VitConfig vit_config_from_json(const Json& json);
 Json to_json(const PretrainRecipe& recipe);
 Json to_json(const FinetuneRecipe& recipe);
+FinetuneRecipe finetune_recipe_from_json(const Json& json);  // throws nlohmann's exceptions
 Json arithmetic(const Recipe& recipe);  // what decides the last bits: the size of shards, the precision of products
 
 }  // namespace experiments

@@ -1,4 +1,4 @@
-// The numbers of a recipe that a user may change, by name: each is an option of every program, and what `sweep` varies.
+// The numbers of a recipe that a user may change, by name: options of the programs that they matter to, and what `sweep` varies.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,10 @@
 
 namespace experiments {
 
+enum class Part { model, pretraining, finetuning, evaluation };  // of the work, that a number decides
+
 struct RecipeNumber {
+  Part part;
   std::string_view name;  // of its option, without the dashes
   std::string_view help;
   std::variant<std::int64_t* (*)(Recipe&), double* (*)(Recipe&)> in;  // where it stands in a recipe

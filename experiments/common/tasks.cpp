@@ -347,6 +347,10 @@ TaskSource find_source(const std::string& name, const std::filesystem::path& dat
   std::vector<std::string> names = world_task_names();
   names.emplace_back(datasets::world::control_task().name);
   if (!data.empty()) {
+    if (datasets::is_real_set(data)) {
+      throw std::invalid_argument("[tasks] no task '" + name + "'; --data " + data.string() +
+                                  " is itself a set: give the folder that it lies in.");
+    }
     for (const datasets::RealSet& set : datasets::find_real_sets(data)) names.push_back(set.name);
   }
   std::string known;
@@ -363,11 +367,22 @@ std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::
   std::vector<TaskSource> sources;
   for (const std::string& name : tasks) {
     const auto same = [&name](const TaskSource& source) { return source.name == name; };
-    if (std::ranges::any_of(sources, same))
-      throw std::invalid_argument("[tasks] '" + name + "' is named twice, or is the control as well.");
+    if (std::ranges::any_of(sources, same)) {
+      throw std::invalid_argument(
+          name == control ? "[tasks] '" + name + "' is the control, which is no task; --control names another, or none."
+                          : "[tasks] '" + name + "' is named twice.");
+    }
     sources.push_back(find_source(name, data));
   }
   return sources;
+}
+
+std::vector<std::string> task_names(const std::vector<TaskSource>& sources, const std::string& control) {
+  std::vector<std::string> names;
+  for (const TaskSource& source : sources) {
+    if (source.name != control) names.push_back(source.name);
+  }
+  return names;
 }
 
 void check_usable(const datasets::RealSet& set) {

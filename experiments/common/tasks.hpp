@@ -38,6 +38,8 @@ std::vector<std::string> world_task_names();  // the eight, without the control
 std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::string& control,
                                      const std::filesystem::path& data);
 
+std::vector<std::string> task_names(const std::vector<TaskSource>& sources, const std::string& control);  // without it
+
 // Throws std::runtime_error if programs could not use the set: two classes of one name, or too few images to divide.
 void check_usable(const datasets::RealSet& set);
 

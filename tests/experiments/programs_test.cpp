@@ -138,6 +138,10 @@ BOOST_AUTO_TEST_CASE(a_configuration_file_with_an_unknown_option_is_refused) {
   check("pretrain_steps = 3\n", ", line 1: no option 'pretrain_steps'; nearest: 'pretrain-steps'");
   check("[seeds]\nseed = 1\n", ", line 2: no option 'seeds.seed'; nearest: 'seed'");
   check("thread\n", ", line 1: no option 'thread'; nearest: 'threads'");
+  check("seed = 1\nfinetune-lr = 0.1\n",
+        ", line 2: --finetune-lr is no option here: nothing here depends on it; `reproduce`, or `pretrain` and "
+        "`finetune`, "
+        "make weights with it");
   check("help = true\n", ": help: This option is not allowed in a configuration file");
 }
 
@@ -162,6 +166,12 @@ BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_status_one) {
                 {"'digits' is named twice"});
   check_refusal("{bin}/pretrain --preset smoke --tasks ../file --data " + out + " --out " + out + "/x", 1,
                 {"no task '../file'"});
+  check_refusal("{bin}/pretrain --preset smoke --control digits --tasks digits --out " + out + "/x", 1,
+                {"'digits' is the control, which is no task; --control names another, or none"});
+  check_refusal("{bin}/pretrain --task digits", 2, {"no option 'task'; nearest: 'tasks'"});
+  check_refusal("{bin}/single_task --tasks digits --finetune-lr=0.1", 2,
+                {"--finetune-lr is no option here: nothing here depends on it"});
+  check_refusal("{bin}/single_task --random-crop", 2, {"--random-crop is no option here"});
   check_refusal("{bin}/pretrain --preset smoke --tasks mnist --data " + out + "/missing --out " + out + "/x", 1,
                 {out + "/missing", "no such folder"});
   check_refusal("{bin}/pretrain --preset smoke --width 30 --heads 4 --out " + out + "/x", 1,
@@ -244,6 +254,17 @@ BOOST_AUTO_TEST_CASE(a_disk_that_fills_up_leaves_nothing_half_written) {
     const std::string name = entry.path().filename().string();
     BOOST_CHECK_MESSAGE(name == "manifest.json" || name == ".lock", name);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_step_takes_no_more_images_than_there_are) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string weights =
+      " --pretrained " + tests::finished_run() + "/pretrain/pretrained.safetensors --out " + out;
+  const ProcessResult run =
+      run_process("{bin}/finetune --preset smoke --task digits --mode linear --batch 1000" + weights);
+  BOOST_CHECK_MESSAGE(run.status == 0, run.output);
+  check_says(run, "finetune digits (linear): has 96 images, fewer than the 1000 of a step: each takes all");
 }
 
 BOOST_AUTO_TEST_CASE(real_sets_are_learned_and_told_apart) {
@@ -340,6 +361,8 @@ BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
   says(run_process("{bin}/datasets check 'my pictures'" + data), 1, {"the class 'cat' occurs twice", ", 1 error\n"});
   check_refusal("{bin}/datasets check --data " + out, 1, {"no set in " + out, "datasets list"});
   check_refusal("{bin}/datasets check --data " + out + "/data/first", 1, {"is itself a set"});
+  check_refusal("{bin}/pretrain --tasks first --data " + out + "/data/first --out " + out + "/x", 1,
+                {"is itself a set"});
   check_refusal("{bin}/finetune --mode linear --task frist" + data, 1, {"no task 'frist'; nearest: 'first'"});
   check_refusal("({bin}/datasets list > /dev/full)", 1, {"could not be written"});
   BOOST_CHECK_EQUAL(run_process("{bin}/datasets").status, 2);

@@ -12,6 +12,7 @@
 #include "experiments/arithmetic/linearization_error.hpp"
 #include "experiments/arithmetic/negation.hpp"
 #include "experiments/arithmetic/single_task.hpp"
+#include "experiments/arithmetic/task_vectors.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "tests/experiments/finished_run.hpp"
@@ -125,7 +126,7 @@ BOOST_AUTO_TEST_CASE(task_negation_chooses_alpha_by_its_rule) {
   check_says(without, "[task_negation] needs a control task");
   const ProcessResult same = run_process(on_finished_run("task_negation", out, "digits") + "--control digits");
   BOOST_CHECK_EQUAL(same.status, 1);
-  check_says(same, "is the control as well");
+  check_says(same, "'digits' is the control, which is no task");
 }
 
 // The weights of the finished run know too little to forget any of it: with four times a vector in them they have something.
@@ -193,6 +194,76 @@ BOOST_AUTO_TEST_CASE(alpha_of_negation_is_the_first_least_target_that_keeps_the_
   BOOST_CHECK(!choose({1.0, 0.9, 0.9, 0.9, 0.9}).found);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_fine_tuned_is_gone_on_with_as_it_was_made) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string on_the_weights = "{bin}/single_task --tasks digits,signs " + tests::weights_of_finished_run();
+  require_success(run_process(on_the_weights + "--out " + out + "/alone"));  // neither seed nor preset named
+  for (const char* part : {"test_images", "single_task", "single_task_validation"}) {
+    BOOST_CHECK_EQUAL(read_json(out + "/alone/results.json").at(part),
+                      read_json(finished_run() + "/single_task/results.json").at(part));
+  }
+  require_success(run_process(on_the_weights + "--seed 1 --test-images 16 --out " + out + "/other"));
+  const Json fingerprint = read_json(out + "/other/manifest.json").at("fingerprint");
+  BOOST_CHECK_EQUAL(fingerprint.at("seed"), 1);
+  BOOST_CHECK_EQUAL(fingerprint.at("test_images"), 16);
+  BOOST_CHECK_EQUAL(fingerprint.at("validation_images"), 48);
+
+  const std::string copy = out + "/finetune";
+  std::filesystem::copy(finished_run() + "/finetune", copy, std::filesystem::copy_options::recursive);
+  const std::vector<std::string> tasks{"digits", "signs"};
+  const auto made = experiments::training_of(copy, tasks);
+  BOOST_REQUIRE(made.has_value());
+  BOOST_CHECK_EQUAL(made->seed, 0u);
+  BOOST_CHECK_EQUAL(made->recipe.steps, 6);
+  const std::filesystem::path manifest = copy + "/linear/signs/manifest.json";
+  Json of_one = read_json(manifest);
+  of_one["fingerprint"]["finetune"]["steps"] = 7;
+  experiments::write_json(manifest, of_one);
+  BOOST_CHECK(!experiments::training_of(copy, tasks).has_value());
+  BOOST_CHECK(experiments::training_of(copy, {"digits"}).has_value());
+  of_one["fingerprint"]["finetune"]["steps"] = "seven";
+  experiments::write_json(manifest, of_one);
+  BOOST_CHECK_EXCEPTION(experiments::training_of(copy, tasks), std::runtime_error, [&](const std::exception& error) {
+    return std::string(error.what()).starts_with("[finetuned] " + manifest.string() + ": is damaged: ");
+  });
+  check_says(run_process("{bin}/single_task --tasks digits --pretrained " + finished_run() + kWeights +
+                         " --finetuned " + finished_run() + " --out " + out + "/no"),
+             "is not there; say --finetuned " + finished_run() + "/finetune.");
+}
+
+BOOST_AUTO_TEST_CASE(an_edited_model_is_tested_like_a_pretrained_one) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  const std::string weights = finished_run() + kWeights;
+  const std::string tuned = finished_run() + place_of(experiments::Mode::standard, "digits");
+  require_success(
+      run_process("{bin}/task_vector subtract " + tuned + " " + weights + " --out " + out + "/tau.safetensors"));
+  require_success(run_process("{bin}/task_vector add " + weights + " " + out + "/tau.safetensors --out " + out +
+                              "/sum.safetensors"));
+  const auto accuracy = [&](const std::string& file, const std::string& name) {
+    require_success(
+        run_process("{bin}/zero_shot --task digits --images 64 --pretrained " + file + " --out " + out + "/" + name));
+    return read_json(out + "/" + name + "/results.json").at("accuracy").get<double>();
+  };
+  const double single = read_json(finished_run() + "/single_task/results.json")
+                            .at("single_task")
+                            .at("standard")
+                            .at("digits")
+                            .get<double>();
+  BOOST_CHECK_EQUAL(accuracy(tuned, "tuned"), single);
+  BOOST_CHECK_EQUAL(accuracy(out + "/sum.safetensors", "sum"), single);
+  const auto refused = [&](const std::string& file) {
+    const ProcessResult result =
+        run_process("{bin}/zero_shot --task digits --pretrained " + file + " --out " + out + "/no");
+    BOOST_CHECK_EQUAL(result.status, 1);
+    return result;
+  };
+  check_says(refused(out + "/tau.safetensors"), "not a file of `pretrain`");
+  check_says(refused(finished_run() + place_of(experiments::Mode::linear, "digits")),
+             "fine-tuned in the tangent space");
+}
+
 BOOST_AUTO_TEST_CASE(task_addition_writes_the_reference_files) {
   const Json results = read_json(finished_run() + "/task_addition/results.json");
   for (const std::string mode : {"standard", "linear"}) {
@@ -217,7 +288,7 @@ BOOST_AUTO_TEST_CASE(disentanglement_counts_the_predictions_that_change) {
   const std::string run = on_finished_run("disentanglement", out) + "--grid-points 5 --grid-range 40 --grid-images 24";
   const ProcessResult result = run_process(run);
   require_success(result);
-  check_says(result, "digits (alpha1, to the right) and signs (alpha2, upwards)");
+  check_says(result, "digits (alpha1, to the right) and signs (alpha2, upwards), on 24 and 24 images");
   const Json results = read_json(out + "/results.json");
   BOOST_CHECK(results.at("alphas") == Json({-40.0, -20.0, 0.0, 20.0, 40.0}));
   BOOST_REQUIRE_EQUAL(results.at("pairs").size(), 1u);
@@ -234,8 +305,8 @@ BOOST_AUTO_TEST_CASE(disentanglement_counts_the_predictions_that_change) {
         BOOST_CHECK_EQUAL(maps.at("xi_mean")[i][j].get<double>(), sum / 2.0);
       }
     }
-    BOOST_CHECK(maps.at("summary").at("at_one").is_null());                          // (1, 1) is not on this grid
-    BOOST_CHECK_EQUAL(maps.at("summary").at("mean_search_box").get<double>(), 0.0);  // of the point (0, 0) alone
+    BOOST_CHECK(maps.at("summary").at("at_one").is_null());           // (1, 1) is not on this grid
+    BOOST_CHECK(maps.at("summary").at("mean_search_box").is_null());  // of which there is (0, 0) alone
     BOOST_CHECK_GT(maps.at("summary").at("mean_map").get<double>(), 0.0);
   }
 
