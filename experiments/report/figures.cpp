@@ -151,15 +151,15 @@ class SweptPanels {
   explicit SweptPanels(const Json& results)
       : rows_(results.at("summary")), vary_(results.at("vary").get<std::string>()) {}
 
-  Figure figure(const std::string& caption, const std::string& key_at) const {  // with room for two panels
+  Figure figure(const std::string& caption) const {  // with room for two panels
     std::string ticks;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       ticks += (i > 0 ? ", " : "") + quoted(written(rows_[i].at("value").get<double>())) + " " + std::to_string(i);
     }
     return {.caption = caption,
             .script = "set multiplot layout 1,2\nset xlabel " + quoted(vary_) + "\nset xtics (" + ticks +
-                      ")\nset xrange [-0.3:" + number(static_cast<double>(rows_.size()) - 0.7) + "]\nset key " +
-                      key_at + "\n",
+                      ")\nset xrange [-0.3:" + number(static_cast<double>(rows_.size()) - 0.7) +
+                      "]\nset key outside top center horizontal\n",
             .files = {},
             .width = 860,
             .height = 400};
@@ -667,7 +667,7 @@ std::vector<Figure> kernel_regression_figures(const Json& results) {
 std::vector<Figure> sweep_figures(const Json& results) {
   const SweptPanels panels(results);
   const std::string over = results.at("seeds").size() > 1 ? " Bars: standard deviation over seeds." : "";
-  Figure sums = panels.figure("The sum of all task vectors: average test accuracy", "top left");
+  Figure sums = panels.figure("The sum of all task vectors: average test accuracy");
   panels.add(sums, "absolute", "all tasks added (%)", 100, true);
   const bool has_gap = panels.add(sums, "gap_closed", "gap closed (%)", 100);
   sums.caption +=
@@ -675,7 +675,7 @@ std::vector<Figure> sweep_figures(const Json& results) {
                : ".") +
       over;
 
-  Figure apart = panels.figure("", "top right");
+  Figure apart = panels.figure("");
   if (panels.add(apart, "xi_zero_to_one", "xi", 1))
     apart.caption += "Disentanglement error over [0, 1] x [0, 1], as the sum over both tasks. ";
   if (panels.add(apart, "negation_target", "negated task (%)", 100, true))
