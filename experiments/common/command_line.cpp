@@ -52,6 +52,25 @@ int line_of(const std::string& key, const std::string& path) {
   return 0;
 }
 
+// The first line that CLI11 misreads in silence: it takes the last letter of a list for its bracket, and one of two words.
+std::string malformed_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    const std::size_t equals = line.find('=');
+    const std::size_t begin = equals == std::string::npos ? equals : line.find_first_not_of(" \t", equals + 1);
+    if (begin == std::string::npos || line.find('#') < equals || line[begin] == '"' || line[begin] == '\'') continue;
+    const std::string value = line.substr(begin, line.find_last_not_of(" \t\r", line.find('#', begin) - 1) + 1 - begin);
+    const std::string where = path + ", line " + std::to_string(number) + ": '" + value + "' ";
+    if (value.starts_with('[')) {
+      if (!value.ends_with(']')) return where + "does not end with ]; a list stands on one line";
+    } else if (value.find_first_of(" \t") != std::string::npos) {
+      return where + "is more than one word; quote it, or make a list in [ ]";
+    }
+  }
+  return "";
+}
+
 std::vector<std::string> option_names(const CLI::App& app) {  // without dashes
   std::vector<std::string> names;
   for (const CLI::Option* const option : app.get_options())
@@ -214,7 +233,11 @@ std::optional<int> CommandLine::parse(int argc, char** argv) {
   try {
     app_->parse(argc, argv);
     refuse_options_before_command(*app_);
-    return std::nullopt;
+    const CLI::Option* const file = app_->get_config_ptr();
+    const std::string malformed = file == nullptr || file->empty() ? "" : malformed_line(file->results().back());
+    if (malformed.empty()) return std::nullopt;
+    app_->exit(CLI::ConfigError(malformed, CLI::ExitCodes::ConfigError));
+    return kMisused;
   } catch (const CLI::ConfigError& error) {
     app_->exit(CLI::ConfigError(about_config(error.what()), CLI::ExitCodes::ConfigError));
     return kMisused;

@@ -142,6 +142,10 @@ BOOST_AUTO_TEST_CASE(a_configuration_file_with_an_unknown_option_is_refused) {
         ", line 2: --finetune-lr is no option here: nothing here depends on it; `reproduce`, or `pretrain` and "
         "`finetune`, "
         "make weights with it");
+  check("seed = 1 # the first\ntasks = [digits # , signs]\n",
+        ", line 2: '[digits' does not end with ]; a list stands on one line");
+  check("# a = b c\npreset = smoke quick\n",
+        ", line 2: 'smoke quick' is more than one word; quote it, or make a list in [ ]");
   check("help = true\n", ": help: This option is not allowed in a configuration file");
 }
 
