@@ -6,6 +6,9 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "engine/autodiff/inspect.hpp"
 #include "experiments/benchmarks/data.hpp"
@@ -66,19 +69,22 @@ Report measure(const Options& options) {
   Report report;
   auto pools = pools_of(options.threads);
   const std::vector<std::unique_ptr<Work>> works = chosen_works(options);
-  Progress progress("benchmark", options.rounds + 1, 0, 1, "rounds");
+  const std::vector<Mode> modes = chosen_modes(options);
+  const std::size_t in_round = pools.size() * works.size() * modes.size();
+  Progress progress("benchmark", (options.rounds + 1) * static_cast<std::int64_t>(in_round), 0, 1, "measurements");
+  std::int64_t done = 0;
   for (std::int64_t round = 0; round <= options.rounds; ++round) {
     for (auto& [threads, pool] : pools) {
       if (round > 0) report.add(threads, sgemm_rates(*pool));
       for (const std::unique_ptr<Work>& work : works) {
-        for (const Mode mode : chosen_modes(options)) {
+        for (const Mode mode : modes) {
           stop_if_asked();
           const Measurement measurement = work->run(mode, *pool);
           if (round > 0) report.add({work->config(), mode, threads}, measurement);
+          progress.update(++done);
         }
       }
     }
-    progress.update(round + 1);
   }
   return report;
 }
@@ -88,13 +94,17 @@ void profile(const Options& options) {
   engine::ShardPool pool(1);
   for (const std::unique_ptr<Work>& work : chosen_works(options)) {
     for (const Mode mode : chosen_modes(options)) {
+      const std::string label = std::string(work->config().name) + " " + std::string(to_string(mode));
+      std::optional<Progress> progress(std::in_place, label, options.rounds, 0, 1, "rounds");
       work->run(mode, pool);
       double seconds = 0.0;
       engine::start_profile();
       for (std::int64_t round = 0; round < options.rounds; ++round) {
         stop_if_asked();
         seconds += work->run(mode, pool).seconds;
+        progress->update(round + 1);
       }
+      progress.reset();  // before what is printed
       print_profile(*work, mode, engine::stop_profile(), seconds, options.rounds);
     }
   }

@@ -14,6 +14,7 @@
 #include "experiments/benchmarks/work.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/machine.hpp"
+#include "experiments/common/progress.hpp"
 #include "experiments/common/recipe.hpp"
 #include "experiments/common/stopwatch.hpp"
 #include "nn/ntk.hpp"
@@ -48,6 +49,8 @@ void benchmark_ntk(const NtkBenchmark& options) {
   const Tensor directions = normal_tensor({options.directions, vit.features()}, 4);
   const Tensor v = Tensor::full({options.images}, 1.0, DType::f64);
   Json rows = Json::array();
+  const std::int64_t rounds = options.rounds + 1;  // the first makes products ready and is not counted
+  Progress progress("benchmark ntk", rounds * std::ssize(options.threads), 0, 1, "rounds");
   for (const int threads : options.threads) {
     engine::ShardPool pool(threads);
     const nn::Shards shards{pool, config.shard_size};
@@ -56,13 +59,14 @@ void benchmark_ntk(const NtkBenchmark& options) {
     std::vector<double> product_s;
     std::int64_t flops = 0;
     engine::reset_peak_memory();
-    for (std::int64_t round = 0; round <= options.rounds; ++round) {
+    for (std::int64_t round = 0; round < rounds; ++round) {
       const std::int64_t before = engine::matmul_flops();
       const std::clock_t cpu = std::clock();
       const double kernel = seconds_of([&] { nn::ntk(f, images, directions, shards, {.block = options.block}); });
       flops = engine::matmul_flops() - before;
       const double used = static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC;
       const double product = seconds_of([&] { nn::ntk_times(f, images, directions, v, shards); });
+      progress.update(std::ssize(rows) * rounds + round + 1);
       if (round == 0) continue;
       kernel_s.push_back(kernel);
       cpu_s.push_back(used);
