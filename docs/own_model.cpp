@@ -2,14 +2,18 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "engine/autodiff/combinators.hpp"
 #include "engine/ops/ops.hpp"
+#include "engine/parallel/shards.hpp"
+#include "engine/tensor/tensor.hpp"
 #include "nn/modules.hpp"
 #include "nn/optim.hpp"
 #include "nn/steps.hpp"
+#include "nn/tangent_model.hpp"
 
 using engine::Tensor;
 using engine::Var;

@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
   std::optional<std::int64_t> points;
   std::optional<std::int64_t> images;
   std::optional<double> range;
-  add_task_vector_options(line, options, "disentanglement");
+  add_task_vector_options(line, options, "disentanglement", {Part::testing});
   line.option("--pairs", pairs, "Pairs of tasks, as digits:signs,letters:gauges (default: task i with task i + n/2)");
   line.option("--grid-points", points, "Points along each axis (default: the preset's 7, 13 or 25)")
       .between(std::int64_t{2}, std::int64_t{1} << 10, "2 to 1024");

@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
   PretrainedOptions begin;
   std::string task;
   std::string mode;
-  add_common_options(line, options, kPlace, {Part::finetuning, Part::evaluation});
+  add_common_options(line, options, kPlace,
+                     std::array{Part::finetuning, Part::training_images, Part::validation, Part::testing});
   line.option("--task", task, "The task to learn").required();
   line.option("--mode", mode, "standard: in weight space; linear: in the tangent space at the pre-trained weights")
       .required()
@@ -31,8 +32,8 @@ int main(int argc, char** argv) {
     engine::ShardPool pool(thread_count(options));
     const Pretrained pretrained = load(begin, pool);
     const Recipe recipe = recipe_for(options, begin, pretrained);
-    const TaskData data = load_task(source, recipe, options.seed, pool);
-    const Json results = finetune({recipe, options.seed, pool}, pretrained, data,
+    const TaskData data = load_task(source, recipe, options.seed.value_or(0), pool);
+    const Json results = finetune({recipe, options.seed.value_or(0), pool}, pretrained, data,
                                   mode == "linear" ? Mode::linear : Mode::standard, folder);
     std::printf("final loss %.3f, |tau| %.4g of |theta0| %.4g: %s\n", results.at("final_loss").get<double>(),
                 results.at("task_vector_norm").get<double>(), results.at("pretrained_norm").get<double>(),

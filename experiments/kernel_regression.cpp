@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   TaskVectorOptions options;
   KernelRegressionOptions settings;
   std::optional<std::int64_t> iterations;
-  add_task_vector_options(line, options, "kernel_regression");
+  add_task_vector_options(line, options, "kernel_regression", {Part::training_images, Part::validation, Part::testing});
   line.option("--l2", settings.l2, "lambda of the term lambda/2 |tau|^2 added to the mean training loss")
       .between(0.0, 1e6, "not negative");
   line.option("--tolerance", settings.tolerance, "Converged when the gradient has this share of its first norm")

@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
       "and for its part in each layer. Prints a table; writes results.json and manifest.json into --out.");
   TaskVectorOptions options;
   std::optional<std::int64_t> images;
-  add_task_vector_options(line, options, "linearization_error");
+  add_task_vector_options(line, options, "linearization_error", {Part::testing});
   line.option("--error-images", images, "Test images of each task (default: the preset's 8, 8 or 64)").at_least_one();
   return run_task_vector_program(
       line, argc, argv, options, [&](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {

@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   std::optional<std::int64_t> images;
   std::optional<std::int64_t> directions;
   std::optional<std::int64_t> count;
-  add_task_vector_options(line, options, "ntk_localization");
+  add_task_vector_options(line, options, "ntk_localization", {Part::testing});
   line.option("--control", options.control, "A task whose images are looked at beside the pairs', or none");
   line.option("--pairs", pairs, "Pairs of tasks, as digits:signs,letters:gauges (default: task i with task i + n/2)");
   line.option("--kernel-images", images, "Test images of each task (default: the preset's 8, 64 or 200)")

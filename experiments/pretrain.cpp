@@ -14,14 +14,14 @@ int main(int argc, char** argv) {
   CommonOptions options;
   std::vector<std::string> tasks;
   std::string control = "objects";
-  add_common_options(line, options, "pretrain", {Part::model, Part::pretraining});
+  add_common_options(line, options, "pretrain", std::array{Part::model, Part::pretraining});
   line.option("--tasks", tasks, "Tasks whose web images are seen (default: the eight built-in ones)");
   line.option("--control", control, "One more task to see, or none");
   return run_program(line, argc, argv, [&] {
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));
-    const Json results =
-        pretrain({chosen_recipe(options), options.seed, pool}, find_sources(tasks, control, options.data), folder);
+    const Json results = pretrain({chosen_recipe(options), options.seed.value_or(0), pool},
+                                  find_sources(tasks, control, options.data), folder);
     std::printf("final loss %.3f, logit scale %.1f: %s\n", results.at("final_loss").get<double>(),
                 results.at("logit_scale").get<double>(), (folder / "pretrained.safetensors").c_str());
   });

@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
       "and a folder for each stage into --out; finished stages are skipped. Ctrl-C stops; the same command goes on.");
   TaskVectorOptions options;
   std::optional<std::int64_t> images;
-  add_task_vector_options(line, options, "random_init");
+  add_task_vector_options(line, options, "random_init",
+                          {Part::finetuning, Part::training_images, Part::validation, Part::testing});
   line.option("--grid-images", images, "Test images of each task for xi (default: the preset's 32, 256 or 512)")
       .at_least_one();
   return run_task_vector_program(

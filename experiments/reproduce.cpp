@@ -135,7 +135,7 @@ void reproduce(const Options& options) {
   refuse_what_cannot_be_run(names.size(), options);
   const RunFolder folder(options.common.out);
   engine::ShardPool pool(thread_count(options.common));
-  const Context context{chosen_recipe(options.common), options.common.seed, pool};
+  const Context context{chosen_recipe(options.common), options.common.seed.value_or(0), pool};
   Json fingerprint{{"preset", options.common.preset},
                    {"seed", context.seed},
                    {"tasks", names},
@@ -153,7 +153,6 @@ void reproduce(const Options& options) {
   folder.finish(manifest, results);
   write_report(folder.path());
   print_tables(results, options);
-  std::printf("%s", about_cut(options.cut).c_str());
   for (const auto& [stage, seconds] : results.at("seconds").items())
     std::printf("%-20s %s\n", stage.c_str(), duration(seconds.get<double>()).c_str());
   std::printf("%-20s %s\n", "this run", duration(stopwatch.seconds()).c_str());

@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
       "non-linear advantage. Prints a table; writes results.json, manifest.json and the reference code's files into "
       "--out.");
   TaskVectorOptions options;
-  add_task_vector_options(line, options, "single_task");
+  add_task_vector_options(line, options, "single_task", {Part::validation, Part::testing});
   return run_task_vector_program(line, argc, argv, options,
                                  [](const Context& context, const TaskVectorInputs& inputs, const RunFolder& folder) {
                                    return single_task_table(single_task(context, inputs, folder));

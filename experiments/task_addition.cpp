@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   options.control = "objects";
   double alpha_step = kAlphaStep;
   std::optional<std::int64_t> subsets;
-  add_task_vector_options(line, options, "task_addition");
+  add_task_vector_options(line, options, "task_addition", {Part::validation, Part::testing});
   line.option("--control", options.control, "A task to watch that is not added, or none");
   line.option("--alpha-step", alpha_step, "alpha is 0, this, ..., 1, of which it must be a fraction")
       .between(1e-4, 1.0, "0.0001 to 1");

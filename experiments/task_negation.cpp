@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   TaskVectorOptions options;
   options.control = "objects";
   std::optional<std::int64_t> control_images;
-  add_task_vector_options(line, options, "task_negation");
+  add_task_vector_options(line, options, "task_negation", {Part::validation, Part::testing});
   line.option("--control", options.control, "The task that must not suffer; not one of --tasks");
   line.option("--control-images", control_images,
               "Validation images of the control (default: twice --validation-images)")

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kBlock = 1 << 16;  // elements
 constexpr const char* kModel = "vit";     // under which `pretrain` notes its model's configuration
+constexpr const char* kMode = "mode";     // under which `finetune` notes "standard" or "linear"
 constexpr float kPastHalf = 65520.0F;     // rounds to infinity in F16
 
 struct Operand {
@@ -130,7 +131,10 @@ void add_task_vectors(const std::filesystem::path& theta0, std::span<const std::
     terms.push_back({alpha, &tau});
   }
   nn::Metadata metadata = kPlain;  // of the base's what tells the model; what else it was, the sum is not
-  if (const auto model = base.files.metadata.find(kModel); model != base.files.metadata.end()) metadata.insert(*model);
+  const nn::Metadata& of_base = base.files.metadata;
+  const auto model = of_base.find(kModel);
+  const auto mode = of_base.find(kMode);  // weights fine-tuned in the tangent space are no network, and neither is this
+  if (model != of_base.end() && (mode == of_base.end() || mode->second != "linear")) metadata.insert(*model);
   write_sum(base, terms, own_type, metadata, out, between);
 }
 

@@ -386,7 +386,7 @@ std::string addition_table(const Json& results) {
          (left_out.empty()
               ? ""
               : "left out of normalised, since the single-task model gets no test image right: " + left_out + "\n") +
-         without_mode(addition);
+         without_mode(addition) + about_cut(results);
 }
 
 std::string addition_details(const Json& results) {
@@ -415,7 +415,6 @@ std::string addition_details(const Json& results) {
   const std::vector<std::size_t> bars{0, modes.size(), 2 * modes.size()};
   TextTable sizes(bars);
   heading(sizes, "K (sums)");
-  bool some_are_missing = false;
   for (const Json& family : results.at("subsets")) {
     const auto of = [&](const char* key) {
       return [&family, key](const char* mode, const char* quantity) {
@@ -428,7 +427,6 @@ std::string addition_details(const Json& results) {
       const Json& values = family.at("summary").at(mode).at(quantity);
       const bool of_some =
           !values.is_null() && values.value("sums", count) < count;  // not told by results of earlier days
-      some_are_missing |= of_some;
       return of_some ? "*" : "";
     };
     row(sizes, std::to_string(family.at("size").get<std::int64_t>()) + " (" + std::to_string(count) + ")", of("mean"),
@@ -458,13 +456,17 @@ std::string addition_details(const Json& results) {
         },
         unmarked);
   }
+  const std::string sums = sizes.text();
+  std::string letters;
+  for (const char* mode : modes) letters += (letters.empty() ? "" : ", ") + std::string(1, mode[0]) + ": " + mode;
   return "Sums of K task vectors: test accuracy in percent, mean and standard deviation over sums, each with its own "
          "alpha\n" +
-         sizes.text() +
-         (some_are_missing ? "*: not of all sums, as some have no such number (no gap to close)\n" : "") +
-         "\nThe sum of all tasks: average validation accuracy in percent at some alphas; s, p, l: those that standard, "
-         "posthoc and linear chose\n" +
-         curve.text() + "-: there is nothing to divide by\n";
+         sums +
+         (sums.find('*') != std::string::npos ? "*: not of all sums, as some have no such number (no gap to close)\n"
+                                              : "") +
+         "\nThe sum of all tasks: average validation accuracy in percent at some alphas, with those that were chosen "
+         "(" +
+         letters + ")\n" + curve.text() + "-: there is nothing to divide by\n";
 }
 
 }  // namespace experiments

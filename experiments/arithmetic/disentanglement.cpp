@@ -264,7 +264,8 @@ std::string disentanglement_table(const Json& results) {
   return text +
          "\nmaps, from left to right: standard, posthoc, linear; a dot is below one tenth, bars enclose the search box "
          "[-1,1]^2\n"
-         "light: share of the map where that mean is below a quarter\n";
+         "light: share of the map where that mean is below a quarter\n" +
+         about_cut(results);
 }
 
 }  // namespace experiments

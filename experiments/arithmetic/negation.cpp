@@ -204,7 +204,7 @@ std::string negation_table(const Json& results) {
          std::to_string(control.at("validation_images").get<std::int64_t>()) + " validation images at " +
          decimals(100.0 * results.at("control_threshold").get<double>(), 0) + " % of zero-shot or more\n" +
          (any_without ? "none: no alpha above 0 keeps the control; the numbers beside it are those of alpha 0\n" : "") +
-         without_mode(negation);
+         without_mode(negation) + about_cut(results);
 }
 
 }  // namespace experiments

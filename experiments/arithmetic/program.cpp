@@ -1,11 +1,45 @@
 #include "experiments/arithmetic/program.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <stdexcept>
+
+#include "experiments/common/progress.hpp"
 
 namespace experiments {
 
-void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, const std::string& place) {
-  add_common_options(line, options.common, place, {Part::evaluation});
+namespace {
+
+// Does a key of FinetuneRecipe's JSON, or "seed", decide what a program with these parts computes?
+bool matters(const std::string& key, std::span<const Part> parts) {
+  static const std::map<std::string, Part> special{
+      {"train_images", Part::training_images}, {"validation_images", Part::validation}, {"test_images", Part::testing}};
+  const auto found = special.find(key);
+  const Part part = found == special.end() ? Part::finetuning : found->second;
+  return key == "seed" || std::ranges::find(parts, part) != parts.end();
+}
+
+// What is trained here is compared with the task vectors, so it must be trained as they were; on other images both can be tested.
+void refuse_other_training(const FinetuneRecipe& recipe, const Json& known, const std::string& of_vectors) {
+  Json here = to_json(recipe);
+  here["random_crop"] = recipe.random_crop;
+  for (const auto& [key, value] : known.items()) {
+    if (key == "validation_images" || key == "test_images" || here.at(key) == value) continue;
+    throw std::invalid_argument("[recipe] " + key + " is " + here.at(key).dump() + " here and was " + value.dump() +
+                                " for the task vectors in " + of_vectors +
+                                ", with which this is compared; leave it out.");
+  }
+}
+
+}  // namespace
+
+void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, const std::string& place,
+                             std::initializer_list<Part> parts) {
+  options.parts = parts;
+  add_common_options(line, options.common, place, options.parts);
   line.option("--tasks", options.tasks, "Tasks (default: the eight built-in ones)");
   add_pretrained_options(line, options.begin);
   add_linearise_option(line, options.begin.cut);
@@ -24,16 +58,18 @@ int run_task_vector_program(CommandLine& line, int argc, char** argv, const Task
     const RunFolder folder(options.common.out);
     engine::ShardPool pool(thread_count(options.common));
     const Pretrained pretrained = load(options.begin, pool);
-    const TaskVectorInputs inputs{pretrained, sources, options.control, options.finetuned};
-    std::optional<FinetuneRecipe> trained;
-    std::uint64_t seed = options.common.seed;
-    if (const auto training = training_of(options.finetuned, task_names(sources, options.control))) {
-      trained = training->recipe;
-      if (!options.common.seed_was_given()) seed = training->seed;
+    const Making making = making_of(options.finetuned, task_names(sources, options.control));
+    const std::string of_vectors = options.finetuned.string();
+    for (const std::string& key : making.disagreement) {
+      if (matters(key, options.parts))
+        say(of_vectors + ": the models were not all fine-tuned with one " + key + "; the preset's is taken");
     }
-    const Recipe recipe = recipe_for(options.common, options.begin, pretrained, trained);
-    const std::string table = stage({recipe, seed, pool}, inputs, folder);
-    std::printf("%s%s", table.c_str(), about_cut(options.begin.cut).c_str());
+    const Recipe recipe = recipe_for(options.common, options.begin, pretrained, making.finetune);
+    refuse_other_training(recipe.finetune, making.finetune, of_vectors);
+    const std::uint64_t seed = options.common.seed.value_or(making.seed.value_or(0));
+    const std::string table =
+        stage({recipe, seed, pool}, {pretrained, sources, options.control, options.finetuned}, folder);
+    std::printf("%s", table.c_str());
   });
 }
 

@@ -71,7 +71,7 @@ std::string random_init_table(const Json& results) {
   return "Means over tasks, test accuracy in percent\n" + table.text() + "zero-shot: random " + zero_shot("random") +
          ", pre-trained " + zero_shot("pretrained") + ";  chance " +
          percent(results.at("random").at("chance").get<double>()) +
-         "\nxi: disentanglement error, sum over both tasks (0 to 2), mean over pairs\n";
+         "\nxi: disentanglement error, sum over both tasks (0 to 2), mean over pairs\n" + about_cut(results);
 }
 
 }  // namespace experiments

@@ -26,6 +26,12 @@ std::string without_mode(const Json& by_mode) {
          "makes them\n";
 }
 
+std::string about_cut(const Json& results) {
+  return results.value("linearise", "") == "logits"
+             ? "posthoc and linear: the head's normalisation is linearised as well (--linearise logits)\n"
+             : "";
+}
+
 double mean(std::span<const double> values) {
   double total = 0.0;
   for (const double value : values) total += value;

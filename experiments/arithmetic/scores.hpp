@@ -22,6 +22,8 @@ inline constexpr std::array<const char*, 3> kModes{"standard", "posthoc", "linea
 // Those of them that a part of the results tells of, and a line for people about the one that was left out, if any.
 std::vector<const char*> modes_in(const Json& by_mode);
 std::string without_mode(const Json& by_mode);
+// A line about where the tangent models were cut, if not as in the paper.
+std::string about_cut(const Json& results);
 
 double mean(std::span<const double> values);
 double average(const Json& map);  // of the numbers in an object

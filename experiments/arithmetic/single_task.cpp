@@ -104,7 +104,7 @@ std::string single_task_table(const Json& results) {
   row("average", [](const Json& map) { return average(map); });
   return "Single-task test accuracy in percent\n" + table.text() +
          "advantage: (standard - other) / (1 - 1/classes), in percent; 0 if fine-tuning stays in the linear regime\n" +
-         without_mode(results.at("single_task"));
+         without_mode(results.at("single_task")) + about_cut(results);
 }
 
 }  // namespace experiments

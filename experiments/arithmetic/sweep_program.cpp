@@ -40,16 +40,15 @@ int run_sweep_program(int argc, char** argv, const std::string& description, con
     const std::vector<TaskSource> sources = find_sources(tasks, control, options.data);
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));
-    const Context context{chosen_recipe(options), options.seed, pool};
-    if (settings.seeds.empty()) settings.seeds = {options.seed};
+    const Context context{chosen_recipe(options), options.seed.value_or(0), pool};
+    if (settings.seeds.empty()) settings.seeds = {context.seed};
     if (swept == Swept::pretraining_steps) {
       settings.values.assign(lengths.begin(), lengths.end());
       if (lengths.empty()) settings.values = default_lengths(context.recipe.pretrain.steps);
     }
     settings.grid_images = images.value_or(disentanglement_grid(options.preset).images);
     const Json results = sweep(context, sources, control, settings, folder);
-    std::printf("%s%sresults: %s\n", sweep_table(results).c_str(), about_cut(settings.cut).c_str(),
-                (folder / "results.json").c_str());
+    std::printf("%sresults: %s\n", sweep_table(results).c_str(), (folder / "results.json").c_str());
   });
 }
 

@@ -129,7 +129,8 @@ std::string sweep_table(const Json& results) {
   return text + "chance " + percent(results.at("summary").at(0).at("chance").at("mean").get<double>()) +
          ";  loss: of pre-training, its last hundredth;  scale: the learned factor on the logits;\n"
          "overlap: share of a task's class contrasts that lies among another's\n" +
-         (tables.some_are_missing() ? "*: not of all seeds, as some have no such number (no gap to close)\n" : "");
+         (tables.some_are_missing() ? "*: not of all seeds, as some have no such number (no gap to close)\n" : "") +
+         about_cut(results);
 }
 
 }  // namespace experiments

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <stdexcept>
 
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/finetuning.hpp"
@@ -13,6 +15,8 @@
 namespace experiments {
 namespace {
 
+constexpr const char* kSeed = "seed";
+
 bool has_linear(const TaskVectorInputs& inputs) {
   const auto has_one = [&](const TaskSource& source) {
     return source.name != inputs.control &&
@@ -21,6 +25,26 @@ bool has_linear(const TaskVectorInputs& inputs) {
   // Of a model trained here the missing one has only been forgotten.
   const bool needed = inputs.linear == Linear::needed || inputs.pretrained.words.identity.empty();
   return needed || std::ranges::any_of(inputs.sources, has_one);
+}
+
+// What the manifest beside a model of `finetune` tells of its seed and recipe; none if there is no such manifest.
+std::optional<Json> noted_making(const std::filesystem::path& folder) {
+  const std::optional<Json> manifest = noted_manifest(folder);
+  if (!manifest || manifest->value("program", Json()) != "finetune") return std::nullopt;
+  const std::string where = "[finetuned] " + (folder / "manifest.json").string() + ": is damaged: ";
+  try {
+    const FinetuneRecipe recipe = finetune_recipe_from_json(manifest->at("fingerprint").at("finetune"));
+    const Json& seed = manifest->at("seed");
+    if (!seed.is_number_unsigned()) throw std::invalid_argument("its seed is " + seed.dump());
+    Json making = to_json(recipe);
+    making["random_crop"] = recipe.random_crop;
+    making[kSeed] = seed;
+    return making;
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error(where + error.what() + "; fine-tune again.");
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error(where + error.what() + "; fine-tune again.");
+  }
 }
 
 }  // namespace
@@ -50,31 +74,29 @@ Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task) {
   return vectors;
 }
 
-std::optional<Training> training_of(const std::filesystem::path& finetuned, const std::vector<std::string>& tasks) {
-  std::optional<Training> training;
+Making making_of(const std::filesystem::path& finetuned, const std::vector<std::string>& tasks) {
+  Json agreed;  // seed and recipe as one object
+  std::set<std::string> disagreement;
   for (const std::string& task : tasks) {
     for (const Mode mode : {Mode::standard, Mode::linear}) {
-      const std::filesystem::path file = finetuned_folder(finetuned, to_string(mode), task) / "manifest.json";
-      if (!std::filesystem::exists(file)) continue;
-      try {
-        const Json manifest = read_json(file);
-        if (manifest.at("program") != "finetune") continue;
-        const Json& fingerprint = manifest.at("fingerprint");
-        const Training here{finetune_recipe_from_json(fingerprint.at("finetune")),
-                            manifest.at("seed").get<std::uint64_t>()};
-        if (training && (training->seed != here.seed || to_json(training->recipe) != to_json(here.recipe))) {
-          say(finetuned.string() +
-              ": not all models were fine-tuned in one way; the preset's numbers and seed are taken");
-          return std::nullopt;
-        }
-        training = here;
-      } catch (const nlohmann::json::exception& error) {
-        throw std::runtime_error("[finetuned] " + file.string() + ": is damaged: " + error.what() +
-                                 "; fine-tune again.");
+      const std::optional<Json> here = noted_making(finetuned_folder(finetuned, to_string(mode), task));
+      if (!here) continue;
+      if (agreed.is_null()) agreed = *here;
+      for (const auto& [key, value] : here->items()) {
+        if (agreed.at(key) != value) disagreement.insert(key);
       }
     }
   }
-  return training;
+  Making making{std::nullopt, Json::object(), {disagreement.begin(), disagreement.end()}};
+  for (const auto& [key, value] : agreed.items()) {
+    if (disagreement.contains(key)) continue;
+    if (key == kSeed) {
+      making.seed = value.get<std::uint64_t>();
+    } else {
+      making.finetune[key] = value;
+    }
+  }
+  return making;
 }
 
 std::vector<nn::ParamTree> directions_of(const TaskVectors& own) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,14 +55,15 @@ std::vector<const char*> modes_of(const std::vector<TaskVectors>& tasks);
 // either no task has one or each has.
 Vectors load_vectors(const TaskVectorInputs& inputs, const std::string& task);
 
-// How `finetune` made the vectors, as the manifests beside them tell: what a program that goes on with them takes unless told
-// otherwise. None if there are none, as of models of others, or if they tell different things. Throws std::runtime_error naming a
-// manifest that is damaged.
-struct Training {
-  FinetuneRecipe recipe;
-  std::uint64_t seed;
+// How `finetune` made the vectors, as far as the manifests beside them agree: what a program that goes on with them takes unless
+// told otherwise. Nothing is known of models of others.
+struct Making {
+  std::optional<std::uint64_t> seed;
+  Json finetune = Json::object();         // of the recipe, by the keys of its JSON
+  std::vector<std::string> disagreement;  // keys of which the models tell different things; "seed" is one
 };
-std::optional<Training> training_of(const std::filesystem::path& finetuned, const std::vector<std::string>& tasks);
+// Throws std::runtime_error naming the file if a manifest of `finetune` holds what no recipe has.
+Making making_of(const std::filesystem::path& finetuned, const std::vector<std::string>& tasks);
 
 // Runs `compute` on the task vectors and images, which it may let go, and leaves what it returns, and the seconds it took unless
 // it tells them itself, in the folder's results.json; or returns what an earlier run left there. `settings` are the stage's own options, if it has any; `control`

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -52,21 +53,46 @@ int line_of(const std::string& key, const std::string& path) {
   return 0;
 }
 
-// The first line that CLI11 misreads in silence: it takes the last letter of a list for its bracket, and one of two words.
+// What CLI11 would misread in silence: it takes the last letter of a list for its bracket, one of two values, and a # within
+// quotes for the beginning of a comment. Empty if it reads the value as it is meant.
+std::string misreading(const std::string& value) {
+  constexpr const char* kCommentInQuotes =
+      "has a # within quotes, which is read as a comment; say it on the command line";
+  const auto is_over = [&](std::size_t from) {  // nothing but a comment follows
+    const std::size_t next = value.find_first_not_of(" \t\r", from);
+    return next == std::string::npos || value[next] == '#';
+  };
+  const char first = value.front();
+  if (first == '"' || first == '\'') {
+    const std::size_t closing = value.find(first, 1);
+    if (closing == std::string::npos) return "has no closing quote";
+    if (value.find('#') < closing) return kCommentInQuotes;
+    return is_over(closing + 1) ? "" : "is more than one value; make a list in [ ]";
+  }
+  const std::string plain = value.substr(0, value.find('#'));
+  const std::size_t end = first == '[' ? plain.find(']') : plain.find_first_of(", \t\r");
+  if (first == '[' && end == std::string::npos) {
+    return plain.size() < value.size() && value.find(']') != std::string::npos
+               ? kCommentInQuotes
+               : "does not end with ]; a list stands on one line";
+  }
+  if (first == '[') return is_over(end + 1) ? "" : "goes on behind its ]";
+  return end == std::string::npos || is_over(end) ? "" : "is more than one value; quote it, or make a list in [ ]";
+}
+
+// The first line of a configuration file that is misread; empty if none is.
 std::string malformed_line(const std::string& path) {
   std::ifstream file(path);
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
+    const std::size_t key = line.find_first_not_of(" \t\r");
     const std::size_t equals = line.find('=');
-    const std::size_t begin = equals == std::string::npos ? equals : line.find_first_not_of(" \t", equals + 1);
-    if (begin == std::string::npos || line.find('#') < equals || line[begin] == '"' || line[begin] == '\'') continue;
-    const std::string value = line.substr(begin, line.find_last_not_of(" \t\r", line.find('#', begin) - 1) + 1 - begin);
-    const std::string where = path + ", line " + std::to_string(number) + ": '" + value + "' ";
-    if (value.starts_with('[')) {
-      if (!value.ends_with(']')) return where + "does not end with ]; a list stands on one line";
-    } else if (value.find_first_of(" \t") != std::string::npos) {
-      return where + "is more than one word; quote it, or make a list in [ ]";
-    }
+    if (key == std::string::npos || line[key] == '#' || line[key] == ';' || equals == std::string::npos) continue;
+    const std::size_t begin = line.find_first_not_of(" \t\r", equals + 1);
+    if (begin == std::string::npos || line[begin] == '#') continue;  // nothing is given, which CLI11 tells
+    const std::string value = line.substr(begin, line.find_last_not_of(" \t\r") + 1 - begin);
+    if (const std::string wrong = misreading(value); !wrong.empty())
+      return path + ", line " + std::to_string(number) + ": '" + value + "' " + wrong;
   }
   return "";
 }
@@ -94,8 +120,6 @@ Option& Option::required() {
   option_->required();
   return *this;
 }
-
-bool Option::given() const { return option_->count() > 0; }
 
 Option& Option::among(const std::vector<std::string>& values) {
   option_->check(CLI::IsMember(values));
@@ -143,7 +167,8 @@ Option CommandLine::option(const std::string& name, T& value, const std::string&
     if (!value.empty()) option->capture_default_str();
   } else {
     option->take_last();
-    if constexpr (std::is_unsigned_v<T>) option->check(refuse_unsigned);
+    if constexpr (std::is_unsigned_v<T> || std::is_same_v<T, std::optional<std::uint64_t>>)
+      option->check(refuse_unsigned);
     if constexpr (!is_optional<T>) option->capture_default_str();
   }
   return Option(option);
@@ -155,6 +180,7 @@ template Option CommandLine::option(const std::string&, std::int64_t&, const std
 template Option CommandLine::option(const std::string&, std::uint64_t&, const std::string&);
 template Option CommandLine::option(const std::string&, double&, const std::string&);
 template Option CommandLine::option(const std::string&, std::optional<std::int64_t>&, const std::string&);
+template Option CommandLine::option(const std::string&, std::optional<std::uint64_t>&, const std::string&);
 template Option CommandLine::option(const std::string&, std::optional<double>&, const std::string&);
 template Option CommandLine::option(const std::string&, std::vector<std::string>&, const std::string&);
 template Option CommandLine::option(const std::string&, std::vector<int>&, const std::string&);
@@ -200,15 +226,22 @@ CommandLine CommandLine::optional_command(const std::string& name, const std::st
 
 void CommandLine::elsewhere(const std::string& name, const std::string& why) { elsewhere_[name] = why; }
 
+// The program's command that was given, or the program itself.
+const CLI::App& CommandLine::chosen() const {
+  const std::vector<CLI::App*> commands = app_->get_subcommands();
+  return commands.empty() ? *app_ : *commands.front();
+}
+
 std::string CommandLine::about_unknown(const std::string& name) const {
   const auto known = elsewhere_.find(name);
   if (known != elsewhere_.end()) return "--" + name + " is no option here: " + known->second;
-  return "no option '" + name + "'; nearest: '" + nn::nearest_name(name, option_names(*app_)) + "'";
+  return "no option '" + name + "'; nearest: '" + nn::nearest_name(name, option_names(chosen())) + "'";
 }
 
 std::string CommandLine::about_config(const std::string& error) const {
   if (app_->get_config_ptr() == nullptr || app_->get_config_ptr()->empty()) return error;
   const std::string file = app_->get_config_ptr()->results().back();
+  if (const std::string malformed = malformed_line(file); !malformed.empty()) return malformed;
   const std::vector<std::string> known = option_names(*app_);
   for (const CLI::ConfigItem& item : app_->get_config_formatter()->from_file(file)) {
     const std::string key = item.fullname();
@@ -220,8 +253,9 @@ std::string CommandLine::about_config(const std::string& error) const {
 }
 
 std::string CommandLine::about_arguments(const std::string& error) const {
-  for (const std::string& argument : app_->remaining()) {
-    if (argument.starts_with("--")) return about_unknown(argument.substr(2, argument.find('=') - 2));
+  for (const std::string& argument : chosen().remaining()) {
+    if (argument.starts_with("--") && argument != "--")
+      return about_unknown(argument.substr(2, argument.find('=') - 2));
   }
   return error;
 }
@@ -230,22 +264,27 @@ bool CommandLine::is_chosen() const { return app_->parsed(); }
 
 std::optional<int> CommandLine::parse(int argc, char** argv) {
   constexpr int kMisused = 2;
+  const auto misused = [&](const std::string& mistake) {
+    std::fprintf(stderr, "%s: %s\nRun with --help for more information.\n",
+                 std::filesystem::path(argv[0]).filename().c_str(), mistake.c_str());
+    return kMisused;
+  };
   try {
     app_->parse(argc, argv);
     refuse_options_before_command(*app_);
     const CLI::Option* const file = app_->get_config_ptr();
     const std::string malformed = file == nullptr || file->empty() ? "" : malformed_line(file->results().back());
-    if (malformed.empty()) return std::nullopt;
-    app_->exit(CLI::ConfigError(malformed, CLI::ExitCodes::ConfigError));
-    return kMisused;
+    return malformed.empty() ? std::nullopt : std::optional(misused(malformed));
   } catch (const CLI::ConfigError& error) {
-    app_->exit(CLI::ConfigError(about_config(error.what()), CLI::ExitCodes::ConfigError));
-    return kMisused;
+    return misused(about_config(error.what()));
   } catch (const CLI::ExtrasError& error) {
-    app_->exit(CLI::ConfigError(about_arguments(error.what()), CLI::ExitCodes::ExtrasError));
-    return kMisused;
+    return misused(about_arguments(error.what()));
+  } catch (const CLI::RequiredError& error) {  // an option whose name is misspelt is missing
+    return misused(about_arguments(error.what()));
+  } catch (const CLI::Success& help) {
+    return app_->exit(help);
   } catch (const CLI::ParseError& error) {
-    return app_->exit(error) == 0 ? 0 : kMisused;
+    return misused(error.what());
   }
 }
 

@@ -33,7 +33,6 @@ class Option {
   Option& excludes(const Option& other);      // giving both is a mistake
   Option& needs(const Option& other);         // giving this one alone is a mistake
   Option& group(const std::string& heading);  // of the help
-  bool given() const;  // on the command line or in the configuration file, once those were parsed
 
  private:
   CLI::Option* option_;
@@ -70,6 +69,7 @@ class CommandLine {
 
  private:
   explicit CommandLine(std::shared_ptr<CLI::App> app);
+  const CLI::App& chosen() const;
   std::string about_unknown(const std::string& name) const;     // an option that is none of these
   std::string about_config(const std::string& error) const;     // where CLI11 speaks of an INI and names no file
   std::string about_arguments(const std::string& error) const;  // that nobody expected

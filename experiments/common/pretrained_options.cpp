@@ -1,6 +1,7 @@
 #include "experiments/common/pretrained_options.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace experiments {
 namespace {
@@ -46,7 +47,7 @@ Pretrained load(const PretrainedOptions& options, engine::ShardPool& pool) {
 }
 
 Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options, const Pretrained& pretrained,
-                  const std::optional<FinetuneRecipe>& trained) {
+                  const Json& known) {
   const models::VitConfig& vit = pretrained.vit.config();
   Recipe recipe = chosen_recipe(common, [&](Recipe& preset) {
     if (options.is_checkpoint()) {
@@ -55,7 +56,10 @@ Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options,
       preset.pretrain.images_per_domain = 0;
       preset.shard_size = std::clamp(kTokensInShard / (side * side + 1), std::int64_t{1}, kMostInShard);
     }
-    preset.finetune = trained.value_or(preset.finetune);
+    if (known.empty()) return;
+    Json finetune = to_json(preset.finetune);
+    finetune.update(known);
+    preset.finetune = finetune_recipe_from_json(finetune);
   });
   recipe.vit = vit;
   recipe.normalisation = pretrained.normalisation;

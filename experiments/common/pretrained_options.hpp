@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <nlohmann/json.hpp>
 
 #include "experiments/common/checkpoint.hpp"
 #include "experiments/common/program.hpp"
@@ -26,9 +26,9 @@ void add_linearise_option(CommandLine& line, Cut& cut);  // --linearise
 Pretrained load(const PretrainedOptions& options, engine::ShardPool& pool);
 
 // The recipe the user chose, with the model's own image size, normalisation and extents. For a checkpoint a few numbers have
-// other defaults: the reference code's learning rate, shards of a few hundred tokens, and no images kept for pre-training. `trained`
-// is the default of the numbers of fine-tuning, where it is known.
+// other defaults: the reference code's learning rate, shards of a few hundred tokens, and no images kept for pre-training. `known`
+// has other defaults of fine-tuning, by the keys of its JSON.
 Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options, const Pretrained& pretrained,
-                  const std::optional<FinetuneRecipe>& trained = std::nullopt);
+                  const Json& known = {});
 
 }  // namespace experiments

@@ -228,12 +228,8 @@ Pretrained load_pretrained(const std::filesystem::path& file) {
 
 std::string_view to_string(Cut cut) { return cut == Cut::features ? "features" : "logits"; }
 
-void note_cut(Json& json, Cut cut) { json["linearise"] = to_string(cut); }
-
-std::string about_cut(Cut cut) {
-  return cut == Cut::features
-             ? ""
-             : "posthoc and linear: the head's normalisation is linearised as well (--linearise logits)\n";
+void note_cut(Json& json, Cut cut) {
+  if (cut != Cut::features) json["linearise"] = to_string(cut);
 }
 
 nn::Model Pretrained::model() const {

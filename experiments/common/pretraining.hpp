@@ -22,8 +22,8 @@ namespace experiments {
 //   logits     encoder, normalisation and the head, which is linear: the logits themselves are linear in τ
 enum class Cut { features, logits };
 std::string_view to_string(Cut cut);  // as --linearise takes it
-void note_cut(Json& json, Cut cut);   // under "linearise"
-std::string about_cut(Cut cut);       // a line below a table; nothing if it is the paper's
+// Under "linearise", unless it is features: of earlier runs nothing tells theirs, and it was features.
+void note_cut(Json& json, Cut cut);
 
 struct Pretrained {
   models::Vit vit;

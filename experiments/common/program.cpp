@@ -20,21 +20,31 @@
 namespace experiments {
 namespace {
 
-constexpr const char* kElsewhere =
-    "nothing here depends on it; `reproduce`, or `pretrain` and `finetune`, make weights with it";
+// What to tell who gives a number where it does nothing.
+std::string_view why_not_here(Part part) {
+  switch (part) {
+    case Part::model:
+    case Part::pretraining:
+      return "the pre-trained weights are made already; `pretrain` and `reproduce` have it";
+    case Part::finetuning:
+    case Part::training_images:
+      return "nothing is trained with it here; `finetune` and `reproduce` have it";
+    default:
+      return "no such images are looked at here";
+  }
+}
 
-void add_recipe_options(CommandLine& line, CommonOptions& options, std::initializer_list<Part> parts) {
+void add_recipe_options(CommandLine& line, CommonOptions& options, std::span<const Part> parts,
+                        const std::string& heading) {
   const auto has = [parts](Part part) { return std::ranges::find(parts, part) != parts.end(); };
-  const bool trains = has(Part::pretraining) || has(Part::finetuning);
-  const std::string kRecipeGroup = trains ? "Recipe (default: the preset's)" : "Recipe (default: that of the weights)";
   const auto add = [&]<class T>(const RecipeNumber& number, T* (*in)(Recipe&)) {
     const auto given = std::make_shared<std::optional<T>>();
     options.changes.push_back([=](Recipe& recipe) { *in(recipe) = given->value_or(*in(recipe)); });
-    return line.option("--" + std::string(number.name), *given, std::string(number.help)).group(kRecipeGroup);
+    return line.option("--" + std::string(number.name), *given, std::string(number.help)).group(heading);
   };
   for (const RecipeNumber& number : recipe_numbers()) {
     if (!has(number.part)) {
-      line.elsewhere(std::string(number.name), kElsewhere);
+      line.elsewhere(std::string(number.name), std::string(why_not_here(number.part)));
     } else if (number.is_whole()) {
       add(number, std::get<0>(number.in)).at_least_one();
     } else {
@@ -46,12 +56,11 @@ void add_recipe_options(CommandLine& line, CommonOptions& options, std::initiali
     const auto crop = std::make_shared<bool>(false);
     line.flag("--random-crop", *crop,
               "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
-        .group(kRecipeGroup);
+        .group(heading);
     options.changes.push_back([=](Recipe& recipe) { recipe.finetune.random_crop |= *crop; });
   } else {
-    line.elsewhere("random-crop", kElsewhere);
+    line.elsewhere("random-crop", std::string(why_not_here(Part::finetuning)));
   }
-  add_shard_size_option(line, options, kRecipeGroup);
 }
 
 }  // namespace
@@ -63,8 +72,7 @@ std::filesystem::path default_out(const std::string& place) {
 
 void add_run_options(CommandLine& line, CommonOptions& options, const std::string& place) {
   options.out = default_out(place);
-  const Option seed = line.option("--seed", options.seed, "Decides every random number");
-  options.seed_was_given = [seed] { return seed.given(); };
+  line.option("--seed", options.seed, "Decides every random number (default: 0, or that of the task vectors)");
   line.option("--threads", options.threads,
               "Threads; 0 takes as many as this process may use. The results are the same for any number")
       .between(0, 1024);
@@ -91,15 +99,23 @@ void add_shard_size_option(CommandLine& line, CommonOptions& options, const std:
 }
 
 void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place,
-                        std::initializer_list<Part> parts) {
+                        std::span<const Part> parts) {
   add_run_options(line, options, place);
   line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
       .among({preset_names().begin(), preset_names().end()});
-  line.action(
-          "--save-every", [](const std::string& seconds) { set_save_interval(std::stod(seconds)); },
-          "Seconds between the checkpoints from which a killed training run goes on; 60 unless given")
-      .between(0.0, 1e9, "not negative");
-  add_recipe_options(line, options, parts);
+  const auto has = [parts](Part part) { return std::ranges::find(parts, part) != parts.end(); };
+  if (has(Part::pretraining) || has(Part::training_images)) {
+    line.action(
+            "--save-every", [](const std::string& seconds) { set_save_interval(std::stod(seconds)); },
+            "Seconds between the checkpoints from which a killed training run goes on; 60 unless given")
+        .between(0.0, 1e9, "not negative");
+  } else {
+    line.elsewhere("save-every", "nothing is trained here");
+  }
+  add_recipe_options(line, options, parts,
+                     has(Part::pretraining) ? "Recipe (default: the preset's)"
+                                            : "Recipe (default: that of the task vectors, or the preset's)");
+  add_shard_size_option(line, options);
 }
 
 void add_precision_option(CommandLine& line) {

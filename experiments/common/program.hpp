@@ -1,10 +1,12 @@
 // What every program shares: its options, and one place where exceptions become a message and an exit status.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <initializer_list>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,8 +17,7 @@
 namespace experiments {
 
 struct CommonOptions {
-  std::uint64_t seed = 0;
-  std::function<bool()> seed_was_given;
+  std::optional<std::uint64_t> seed;
   int threads = 0;  // 0: as many as this process may use
   std::filesystem::path out;
   std::filesystem::path data;  // folder of real data sets; empty: the built-in world only
@@ -29,12 +30,12 @@ std::filesystem::path default_out(const std::string& place);
 
 // Adds --seed --threads --out --data --precision --check-finite --config. `place` is the default of --out.
 void add_run_options(CommandLine& line, CommonOptions& options, const std::string& place);
-// These, --preset, --save-every, and one option for each number of these parts of the recipe. Who gives another is told that it
-// does nothing here.
+// These, --preset, one option for each number of these parts of the recipe, and --save-every if they train. Who gives a number of
+// another part is told that it does nothing here.
 void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place,
-                        std::initializer_list<Part> parts);
-inline constexpr std::initializer_list<Part> kAllParts{Part::model, Part::pretraining, Part::finetuning,
-                                                       Part::evaluation};
+                        std::span<const Part> parts);
+inline constexpr std::array kAllParts{Part::model,           Part::pretraining, Part::finetuning,
+                                      Part::training_images, Part::validation,  Part::testing};
 void add_shard_size_option(CommandLine& line, CommonOptions& options,
                            const std::string& heading = "Options");  // --shard-size, one of those
 void add_precision_option(CommandLine& line);                        // one of them

@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include "engine/parallel/precision.hpp"
+#include "experiments/common/command_line.hpp"
+#include "experiments/common/recipe_numbers.hpp"
 #include "models/activation_names.hpp"
 
 namespace experiments {
@@ -113,14 +115,25 @@ Json to_json(const FinetuneRecipe& r) {
 }
 
 FinetuneRecipe finetune_recipe_from_json(const Json& json) {
-  return {.train_images = json.at("train_images").get<std::int64_t>(),
-          .validation_images = json.at("validation_images").get<std::int64_t>(),
-          .test_images = json.at("test_images").get<std::int64_t>(),
-          .steps = json.at("steps").get<std::int64_t>(),
-          .batch = json.at("batch").get<std::int64_t>(),
-          .lr = json.at("lr").get<double>(),
-          .weight_decay = json.at("weight_decay").get<double>(),
-          .warmup_share = json.at("warmup_share").get<double>(),
+  const auto refuse = [&](const char* key) {
+    throw std::invalid_argument("its " + std::string(key) + " is " + json.at(key).dump());
+  };
+  const auto count = [&](const char* key) {
+    if (!json.at(key).is_number_integer() || json.at(key) < 1 || json.at(key) > kLargestCount) refuse(key);
+    return json.at(key).get<std::int64_t>();
+  };
+  const auto share = [&](const char* key, double largest) {
+    if (!(json.at(key) >= 0.0 && json.at(key) <= largest)) refuse(key);
+    return json.at(key).get<double>();
+  };
+  return {.train_images = count("train_images"),
+          .validation_images = count("validation_images"),
+          .test_images = count("test_images"),
+          .steps = count("steps"),
+          .batch = count("batch"),
+          .lr = share("lr", kLargestRecipeNumber),
+          .weight_decay = share("weight_decay", kLargestRecipeNumber),
+          .warmup_share = share("warmup_share", 1.0),
           .random_crop = json.value("random_crop", false)};
 }
 

@@ -67,7 +67,8 @@ Json to_json(const models::VitConfig& config);
 models::VitConfig vit_config_from_json(const Json& json);
 Json to_json(const PretrainRecipe& recipe);
 Json to_json(const FinetuneRecipe& recipe);
-FinetuneRecipe finetune_recipe_from_json(const Json& json);  // throws nlohmann's exceptions
+// Throws nlohmann's exceptions for what is missing or of another type, std::invalid_argument for a number that no recipe has.
+FinetuneRecipe finetune_recipe_from_json(const Json& json);
 Json arithmetic(const Recipe& recipe);  // what decides the last bits: the size of shards, the precision of products
 
 }  // namespace experiments

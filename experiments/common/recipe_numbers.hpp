@@ -11,7 +11,14 @@
 
 namespace experiments {
 
-enum class Part { model, pretraining, finetuning, evaluation };  // of the work, that a number decides
+enum class Part {
+  model,
+  pretraining,
+  finetuning,
+  training_images,
+  validation,
+  testing
+};  // of the work, that a number decides
 
 struct RecipeNumber {
   Part part;

@@ -64,13 +64,6 @@ std::optional<Json> readable_json(const std::filesystem::path& path) {
   return std::nullopt;
 }
 
-// Of the run whose results these are, or which was to make some.
-std::optional<Json> noted_manifest(const std::filesystem::path& folder) {
-  std::optional<Json> manifest = readable_json(folder / "manifest.json");
-  if (!manifest.has_value() || !manifest->contains("fingerprint")) return std::nullopt;
-  return manifest;
-}
-
 const Json* member(const Json& object, const std::string& key) {
   const auto found = object.find(key);
   return found == object.end() ? nullptr : &*found;
@@ -78,7 +71,7 @@ const Json* member(const Json& object, const std::string& key) {
 
 std::string shown(const Json* value) {
   constexpr std::size_t kLongest = 80;
-  if (value == nullptr) return "none";
+  if (value == nullptr) return "not noted";
   const std::string text = value->is_string() ? value->get<std::string>() : value->dump();
   return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
 }
@@ -103,6 +96,12 @@ std::string first_difference(const Json* earlier, const Json* now, const std::st
 }
 
 }  // namespace
+
+std::optional<Json> noted_manifest(const std::filesystem::path& folder) {
+  std::optional<Json> manifest = readable_json(folder / "manifest.json");
+  if (!manifest.has_value() || !manifest->contains("fingerprint")) return std::nullopt;
+  return manifest;
+}
 
 void set_overwrite(bool allowed) noexcept { overwrite = allowed; }
 

@@ -45,6 +45,9 @@ class RunFolder {
   std::shared_ptr<const void> lock_;  // null where there are no locks
 };
 
+// Of the run whose results lie in the folder, or which was to make some; none if it has none that can be read.
+std::optional<Json> noted_manifest(const std::filesystem::path& folder);
+
 void set_overwrite(bool allowed) noexcept;  // of what runs with other options have left, in every folder
 
 inline constexpr std::string_view kCheckpoint = "checkpoint.safetensors";  // of a stage that trains, until it is done

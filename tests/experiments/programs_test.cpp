@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
   }
   BOOST_CHECK_EQUAL(run_process("{bin}/finetune --task digits --mode sideways --pretrained x").status, 2);
   BOOST_CHECK_EQUAL(run_process("{bin}/finetune --mode linear").status, 2);
-  check_says(run_process("{bin}/pretrain --seed -1"), "--seed: Value -1 is negative");
+  check_says(run_process("{bin}/pretrain --seed -1"), "pretrain: --seed: Value -1 is negative\nRun with --help");
   check_says(run_process("{bin}/pretrain --seed 18446744073709551616"),
              "--seed: Value 18446744073709551616 is above 18446744073709551615");
   check_says(run_process("{bin}/sweep --values 1 --seeds 0,18446744073709551616"), "18446744073709551616 is above");
@@ -131,21 +131,24 @@ BOOST_AUTO_TEST_CASE(a_configuration_file_with_an_unknown_option_is_refused) {
     std::ofstream(file) << text;
     const ProcessResult result = run_process("{bin}/pretrain --config " + file + " --out " + folder.path().string());
     BOOST_CHECK_EQUAL(result.status, 2);
-    check_says(result, file + message + "\n");
+    check_says(result, file + message);
     BOOST_CHECK_MESSAGE(result.output.find("INI") == std::string::npos, result.output);
   };
   check("# preset\nseed = 1\npresett = \"smoke\"\n", ", line 3: no option 'presett'; nearest: 'preset'");
   check("pretrain_steps = 3\n", ", line 1: no option 'pretrain_steps'; nearest: 'pretrain-steps'");
   check("[seeds]\nseed = 1\n", ", line 2: no option 'seeds.seed'; nearest: 'seed'");
   check("thread\n", ", line 1: no option 'thread'; nearest: 'threads'");
-  check("seed = 1\nfinetune-lr = 0.1\n",
-        ", line 2: --finetune-lr is no option here: nothing here depends on it; `reproduce`, or `pretrain` and "
-        "`finetune`, "
-        "make weights with it");
-  check("seed = 1 # the first\ntasks = [digits # , signs]\n",
-        ", line 2: '[digits' does not end with ]; a list stands on one line");
-  check("# a = b c\npreset = smoke quick\n",
-        ", line 2: 'smoke quick' is more than one word; quote it, or make a list in [ ]");
+  check(
+      "seed = 1\nfinetune-lr = 0.1\n",
+      ", line 2: --finetune-lr is no option here: nothing is trained with it here; `finetune` and `reproduce` have it");
+  check("seed = 1 # the first\ntasks = [digits # , signs]\n", ", line 2: '[digits # , signs]' has a # within quotes, ");
+  check("tasks = [\n\"digits\"]\n", ", line 1: '[' does not end with ]; a list stands on one line");
+  check("# a = b c\n; a = b c\npreset = smoke quick\n", ", line 3: 'smoke quick' is more than one value; ");
+  check("seed = 3,4\n", ", line 1: '3,4' is more than one value; ");
+  check("out = \"a#1\"\n", ", line 1: '\"a#1\"' has a # within quotes, ");
+  check("out = \"a\n", ", line 1: '\"a' has no closing quote");
+  check("tasks = \"a\" \"b\"\n", ", line 1: '\"a\" \"b\"' is more than one value; make a list in [ ]");
+  check("seed = 1 # one\r\ntasks = [\"a\"] b\r\n", ", line 2: '[\"a\"] b' goes on behind its ]");
   check("help = true\n", ": help: This option is not allowed in a configuration file");
 }
 
@@ -172,10 +175,15 @@ BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_status_one) {
                 {"no task '../file'"});
   check_refusal("{bin}/pretrain --preset smoke --control digits --tasks digits --out " + out + "/x", 1,
                 {"'digits' is the control, which is no task; --control names another, or none"});
-  check_refusal("{bin}/pretrain --task digits", 2, {"no option 'task'; nearest: 'tasks'"});
+  check_refusal("{bin}/pretrain --task digits", 2, {"pretrain: no option 'task'; nearest: 'tasks'"});
+  check_refusal("{bin}/datasets show --task digits", 2, {"datasets: no option 'task'; nearest: "});
+  check_refusal("{bin}/benchmark ntk --image 7", 2, {"benchmark: no option 'image'; nearest: 'images'"});
   check_refusal("{bin}/single_task --tasks digits --finetune-lr=0.1", 2,
-                {"--finetune-lr is no option here: nothing here depends on it"});
+                {"--finetune-lr is no option here: nothing is trained with it here"});
   check_refusal("{bin}/single_task --random-crop", 2, {"--random-crop is no option here"});
+  check_refusal("{bin}/disentanglement --validation-images 7", 2,
+                {"--validation-images is no option here: no such images"});
+  check_refusal("{bin}/finetune --taks digits --mode linear", 2, {"finetune: no option 'taks'; nearest: 'task'"});
   check_refusal("{bin}/pretrain --preset smoke --tasks mnist --data " + out + "/missing --out " + out + "/x", 1,
                 {out + "/missing", "no such folder"});
   check_refusal("{bin}/pretrain --preset smoke --width 30 --heads 4 --out " + out + "/x", 1,

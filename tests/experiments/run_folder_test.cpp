@@ -64,8 +64,8 @@ BOOST_AUTO_TEST_CASE(finished_results_are_lost_to_other_options_only_when_told_t
   };
   refused(with({{"finetune", {{"steps", 100}}}, {"tasks", {"a"}}}), "finetune.steps: 80, now 100");
   refused(with({{"tasks", {"a"}}}), "tasks: [\"a\",\"b\"], now [\"a\"]");
-  refused(with({{"finetune", {{"crop", true}}}}), "finetune.crop: none, now true");
-  refused(with({{"seed", nullptr}}), "seed: 7, now none");
+  refused(with({{"finetune", {{"crop", true}}}}), "finetune.crop: not noted, now true");
+  refused(with({{"seed", nullptr}}), "seed: 7, now not noted");
 
   experiments::set_overwrite(true);
   const Json other = with({{"seed", 8}});

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "experiments/arithmetic/disentanglement.hpp"
@@ -203,30 +204,69 @@ BOOST_AUTO_TEST_CASE(what_was_fine_tuned_is_gone_on_with_as_it_was_made) {
     BOOST_CHECK_EQUAL(read_json(out + "/alone/results.json").at(part),
                       read_json(finished_run() + "/single_task/results.json").at(part));
   }
-  require_success(run_process(on_the_weights + "--seed 1 --test-images 16 --out " + out + "/other"));
-  const Json fingerprint = read_json(out + "/other/manifest.json").at("fingerprint");
-  BOOST_CHECK_EQUAL(fingerprint.at("seed"), 1);
-  BOOST_CHECK_EQUAL(fingerprint.at("test_images"), 16);
-  BOOST_CHECK_EQUAL(fingerprint.at("validation_images"), 48);
 
+  // Manifests that tell of another seed and other numbers.
   const std::string copy = out + "/finetune";
   std::filesystem::copy(finished_run() + "/finetune", copy, std::filesystem::copy_options::recursive);
+  const auto note = [&](const std::string& mode, const std::string& task, const std::string& key, const Json& value) {
+    const std::string file = copy + "/" + mode + "/" + task + "/manifest.json";
+    Json manifest = read_json(file);
+    (key == "seed" ? manifest : manifest.at("fingerprint").at("finetune"))[key] = value;
+    experiments::write_json(file, manifest);
+  };
+  for (const std::string mode : {"standard", "linear"}) {
+    for (const std::string task : {"digits", "signs"}) {
+      note(mode, task, "seed", 5);
+      note(mode, task, "test_images", 16);
+      note(mode, task, "train_images", 40);
+    }
+  }
+  note("linear", "signs", "lr", 0.01);
+  const std::string on_the_copy = "--preset smoke --tasks digits,signs --pretrained " + finished_run() + kWeights +
+                                  " --finetuned " + copy + " --out " + out;
+  const auto fingerprint = [&](const std::string& command) {
+    require_success(run_process("{bin}/" + command));
+    return read_json(out + "/results/manifest.json").at("fingerprint");
+  };
+  const Json taken = fingerprint("single_task " + on_the_copy + "/results");
+  BOOST_CHECK_EQUAL(taken.at("seed"), 5);
+  BOOST_CHECK_EQUAL(taken.at("test_images"), 16);
+  BOOST_CHECK_EQUAL(taken.at("validation_images"), 48);
+  const Json told = fingerprint("single_task --overwrite --seed 1 --test-images 8 " + on_the_copy + "/results");
+  BOOST_CHECK_EQUAL(told.at("seed"), 1);
+  BOOST_CHECK_EQUAL(told.at("test_images"), 8);
+  require_success(run_process("{bin}/kernel_regression --iterations 1 " + on_the_copy + "/solved"));
+  BOOST_CHECK_EQUAL(read_json(out + "/solved/results.json").at("per_task").at("signs").at("train_images"), 40);
+  check_says(run_process("{bin}/random_init --train-images 50 " + on_the_copy + "/random"),
+             "[recipe] train_images is 50 here and was 40 for the task vectors in " + copy +
+                 ", with which this is compared; leave it out.\n");
+
   const std::vector<std::string> tasks{"digits", "signs"};
-  const auto made = experiments::training_of(copy, tasks);
-  BOOST_REQUIRE(made.has_value());
-  BOOST_CHECK_EQUAL(made->seed, 0u);
-  BOOST_CHECK_EQUAL(made->recipe.steps, 6);
-  const std::filesystem::path manifest = copy + "/linear/signs/manifest.json";
-  Json of_one = read_json(manifest);
-  of_one["fingerprint"]["finetune"]["steps"] = 7;
-  experiments::write_json(manifest, of_one);
-  BOOST_CHECK(!experiments::training_of(copy, tasks).has_value());
-  BOOST_CHECK(experiments::training_of(copy, {"digits"}).has_value());
-  of_one["fingerprint"]["finetune"]["steps"] = "seven";
-  experiments::write_json(manifest, of_one);
-  BOOST_CHECK_EXCEPTION(experiments::training_of(copy, tasks), std::runtime_error, [&](const std::exception& error) {
-    return std::string(error.what()).starts_with("[finetuned] " + manifest.string() + ": is damaged: ");
-  });
+  const experiments::Making making = experiments::making_of(copy, tasks);
+  BOOST_CHECK(making.seed == 5u);
+  BOOST_CHECK_EQUAL(making.finetune.at("steps"), 6);
+  BOOST_CHECK(!making.finetune.contains("lr"));
+  BOOST_CHECK(making.disagreement == std::vector<std::string>{"lr"});
+  const ProcessResult trained = run_process("{bin}/random_init " + on_the_copy + "/random");
+  require_success(trained);
+  check_says(trained, copy + ": the models were not all fine-tuned with one lr; the preset's is taken\n");
+  const Json random = read_json(out + "/random/finetune/linear/signs/manifest.json");
+  BOOST_CHECK_EQUAL(random.at("seed"), 5);
+  BOOST_CHECK_EQUAL(random.at("fingerprint").at("finetune").at("train_images"), 40);
+
+  for (const Json& wrong :
+       {Json(0), Json(-5), Json(1e300), Json("seven"), Json(nullptr), Json(std::int64_t{1} << 62)}) {
+    note("linear", "signs", "steps", wrong);
+    BOOST_CHECK_EXCEPTION(experiments::making_of(copy, tasks), std::runtime_error, [&](const std::exception& error) {
+      return std::string(error.what()).starts_with("[finetuned] " + copy + "/linear/signs/manifest.json: is damaged: ");
+    });
+    BOOST_CHECK_NO_THROW(experiments::making_of(copy, {"digits"}));
+  }
+  note("linear", "signs", "steps", 6);
+  note("linear", "signs", "seed", -1);
+  BOOST_CHECK_THROW(experiments::making_of(copy, tasks), std::runtime_error);
+  std::ofstream(copy + "/linear/signs/manifest.json") << "{\"name\": \"a model card\"}";
+  BOOST_CHECK_NO_THROW(experiments::making_of(copy, tasks));
   check_says(run_process("{bin}/single_task --tasks digits --pretrained " + finished_run() + kWeights +
                          " --finetuned " + finished_run() + " --out " + out + "/no"),
              "is not there; say --finetuned " + finished_run() + "/finetune.");
@@ -260,6 +300,10 @@ BOOST_AUTO_TEST_CASE(an_edited_model_is_tested_like_a_pretrained_one) {
     return result;
   };
   check_says(refused(out + "/tau.safetensors"), "not a file of `pretrain`");
+  require_success(run_process("{bin}/task_vector add " + finished_run() +
+                              place_of(experiments::Mode::linear, "digits") + " " + out +
+                              "/tau.safetensors --scale 0 --out " + out + "/linear.safetensors"));
+  check_says(refused(out + "/linear.safetensors"), "not a file of `pretrain`");
   check_says(refused(finished_run() + place_of(experiments::Mode::linear, "digits")),
              "fine-tuned in the tangent space");
 }
