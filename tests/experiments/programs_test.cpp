@@ -284,8 +284,9 @@ BOOST_AUTO_TEST_CASE(real_sets_are_learned_and_told_apart) {
   const std::string out = folder.path().string();
   write_idx_set(folder.path() / "data/first", 0);
   write_idx_set(folder.path() / "data/second_set", 1);
-  const std::string command = "{bin}/reproduce --preset smoke --tasks first,second_set --control none --data " + out +
-                              "/data --out " + out + "/run";
+  const std::string command =
+      "{bin}/reproduce --preset smoke --tasks first,second_set --control none --experiments task_addition --data " +
+      out + "/data --out " + out + "/run";
   const ProcessResult first = run_process(command);
   BOOST_REQUIRE_MESSAGE(first.status == 0, first.output);
   BOOST_CHECK(first.output.find("second") != std::string::npos);
