@@ -198,13 +198,6 @@ BOOST_AUTO_TEST_CASE(alpha_of_negation_is_the_first_least_target_that_keeps_the_
 BOOST_AUTO_TEST_CASE(what_was_fine_tuned_is_gone_on_with_as_it_was_made) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  const std::string on_the_weights = "{bin}/single_task --tasks digits,signs " + tests::weights_of_finished_run();
-  require_success(run_process(on_the_weights + "--out " + out + "/alone"));  // neither seed nor preset named
-  for (const char* part : {"test_images", "single_task", "single_task_validation"}) {
-    BOOST_CHECK_EQUAL(read_json(out + "/alone/results.json").at(part),
-                      read_json(finished_run() + "/single_task/results.json").at(part));
-  }
-
   // Manifests that tell of another seed and other numbers.
   const std::string copy = out + "/finetune";
   std::filesystem::copy(finished_run() + "/finetune", copy, std::filesystem::copy_options::recursive);
@@ -222,8 +215,8 @@ BOOST_AUTO_TEST_CASE(what_was_fine_tuned_is_gone_on_with_as_it_was_made) {
     }
   }
   note("linear", "signs", "lr", 0.01);
-  const std::string on_the_copy = "--preset smoke --tasks digits,signs --pretrained " + finished_run() + kWeights +
-                                  " --finetuned " + copy + " --out " + out;
+  const std::string on_the_copy =
+      "--tasks digits,signs --pretrained " + finished_run() + kWeights + " --finetuned " + copy + " --out " + out;
   const auto fingerprint = [&](const std::string& command) {
     require_success(run_process("{bin}/" + command));
     return read_json(out + "/results/manifest.json").at("fingerprint");
