@@ -101,7 +101,7 @@ void add_shard_size_option(CommandLine& line, CommonOptions& options, const std:
 void add_common_options(CommandLine& line, CommonOptions& options, const std::string& place,
                         std::span<const Part> parts) {
   add_run_options(line, options, place);
-  line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (an hour)")
+  line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (over an hour)")
       .among({preset_names().begin(), preset_names().end()});
   const auto has = [parts](Part part) { return std::ranges::find(parts, part) != parts.end(); };
   if (has(Part::pretraining) || has(Part::training_images)) {

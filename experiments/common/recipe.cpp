@@ -29,7 +29,7 @@ Recipe smoke() {  // seconds: shows that every part works, not that it learns
 
 Recipe quick() { return {}; }  // a few minutes on two cores
 
-Recipe small() {  // about an hour on two cores
+Recipe small() {  // an hour and a quarter on two cores
   Recipe recipe;
   recipe.vit.width = 128;
   recipe.vit.depth = 4;
