@@ -47,8 +47,7 @@ void add_task_vector_options(CommandLine& line, TaskVectorOptions& options, cons
   line.option("--finetuned", options.finetuned,
               "Folder with <mode>/<task>/finetuned.safetensors of `finetune`, or model.safetensors or "
               "open_clip_model.safetensors of others (docs/clip.md); mode standard and linear. The seed and the "
-              "numbers of images "
-              "that `finetune` had are the defaults here");
+              "numbers that `finetune` had are the defaults here");
 }
 
 int run_task_vector_program(CommandLine& line, int argc, char** argv, const TaskVectorOptions& options,
@@ -62,7 +61,7 @@ int run_task_vector_program(CommandLine& line, int argc, char** argv, const Task
     const std::string of_vectors = options.finetuned.string();
     for (const std::string& key : making.disagreement) {
       if (matters(key, options.parts))
-        say(of_vectors + ": the models were not all fine-tuned with one " + key + "; the preset's is taken");
+        say(of_vectors + ": the models were not all fine-tuned with one " + key + "; the default is taken");
     }
     const Recipe recipe = recipe_for(options.common, options.begin, pretrained, making.finetune);
     refuse_other_training(recipe.finetune, making.finetune, of_vectors);

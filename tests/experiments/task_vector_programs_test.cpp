@@ -242,7 +242,7 @@ BOOST_AUTO_TEST_CASE(what_was_fine_tuned_is_gone_on_with_as_it_was_made) {
   BOOST_CHECK(making.disagreement == std::vector<std::string>{"lr"});
   const ProcessResult trained = run_process("{bin}/random_init " + on_the_copy + "/random");
   require_success(trained);
-  check_says(trained, copy + ": the models were not all fine-tuned with one lr; the preset's is taken\n");
+  check_says(trained, copy + ": the models were not all fine-tuned with one lr; the default is taken\n");
   const Json random = read_json(out + "/random/finetune/linear/signs/manifest.json");
   BOOST_CHECK_EQUAL(random.at("seed"), 5);
   BOOST_CHECK_EQUAL(random.at("fingerprint").at("finetune").at("train_images"), 40);
