@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 
@@ -260,6 +262,17 @@ std::string CommandLine::about_arguments(const std::string& error) const {
   return error;
 }
 
+std::string CommandLine::about_value(const std::string& error, std::span<char* const> arguments) const {
+  if (!error.starts_with("--") || app_->get_config_ptr() == nullptr || app_->get_config_ptr()->empty()) return error;
+  const std::string option = error.substr(0, error.find(':'));
+  const std::string file = app_->get_config_ptr()->results().back();
+  const int line = line_of(option.substr(2), file);
+  const bool is_told_later = std::ranges::any_of(arguments, [&](const std::string_view argument) {
+    return argument == option || argument.starts_with(option + "=");
+  });
+  return line > 0 && !is_told_later ? file + ", line " + std::to_string(line) + ": " + error : error;
+}
+
 bool CommandLine::is_chosen() const { return app_->parsed(); }
 
 std::optional<int> CommandLine::parse(int argc, char** argv) {
@@ -284,7 +297,7 @@ std::optional<int> CommandLine::parse(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app_->exit(help);
   } catch (const CLI::ParseError& error) {
-    return misused(error.what());
+    return misused(about_value(error.what(), std::span(argv, static_cast<std::size_t>(argc))));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,8 @@ class CommandLine {
   std::string about_unknown(const std::string& name) const;     // an option that is none of these
   std::string about_config(const std::string& error) const;     // where CLI11 speaks of an INI and names no file
   std::string about_arguments(const std::string& error) const;  // that nobody expected
+  // A value that is refused, with its place if it is the configuration file's.
+  std::string about_value(const std::string& error, std::span<char* const> arguments) const;
   std::shared_ptr<CLI::App> app_;
   std::map<std::string, std::string> elsewhere_;
 };

@@ -149,6 +149,8 @@ BOOST_AUTO_TEST_CASE(a_configuration_file_with_an_unknown_option_is_refused) {
   check("out = \"a\n", ", line 1: '\"a' has no closing quote");
   check("tasks = \"a\" \"b\"\n", ", line 1: '\"a\" \"b\"' is more than one value; make a list in [ ]");
   check("seed = 1 # one\r\ntasks = [\"a\"] b\r\n", ", line 2: '[\"a\"] b' goes on behind its ]");
+  check("seed = 1\npreset = \"huge\"\n", ", line 2: --preset: huge not in ");
+  check("threads = -3\n", ", line 1: --threads: ");
   check("help = true\n", ": help: This option is not allowed in a configuration file");
 }
 
