@@ -1,5 +1,6 @@
 #include "experiments/arithmetic/negation.hpp"
 
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -43,6 +44,7 @@ class Negation {
     const std::vector<double> alphas = alpha_grid();
     Json results{{"control",
                   {{"task", control_.name},
+                   {"classes", control_head_.classes()},
                    {"validation_images", control_.validation->size()},
                    {"test_images", control_.test->size()},
                    {"zero_shot", zero_shot_on_control(*control_.test)},
@@ -164,6 +166,22 @@ Json task_negation(const Context& context, const TaskVectorInputs& inputs, const
                            });
 }
 
+namespace {
+
+// Where the control cannot be told from guessing before anything is subtracted, keeping 95 % of that says nothing.
+std::string about_chance(const Json& control) {
+  if (!control.contains("classes")) return "";  // results of earlier days
+  constexpr double kStandardErrors = 2.0;
+  const double chance = 1.0 / control.at("classes").get<double>();
+  const double error = std::sqrt(chance * (1.0 - chance) / control.at("validation_images").get<double>());
+  const bool is_guessing = control.at("zero_shot_validation").get<double>() < chance + kStandardErrors * error;
+  return is_guessing ? "the control is at chance (" + percent(chance) +
+                           ") before anything is subtracted: it has nothing to keep, and this table says little\n"
+                     : "";
+}
+
+}  // namespace
+
 std::string negation_table(const Json& results) {
   const Json& negation = results.at("negation");
   const Json& control = results.at("control");
@@ -204,7 +222,7 @@ std::string negation_table(const Json& results) {
          std::to_string(control.at("validation_images").get<std::int64_t>()) + " validation images at " +
          decimals(100.0 * results.at("control_threshold").get<double>(), 0) + " % of zero-shot or more\n" +
          (any_without ? "none: no alpha above 0 keeps the control; the numbers beside it are those of alpha 0\n" : "") +
-         without_mode(negation) + about_cut(results);
+         about_chance(control) + without_mode(negation) + about_cut(results);
 }
 
 }  // namespace experiments
