@@ -131,6 +131,18 @@ bool contains(const Json& array, const std::string& text) {
   return false;
 }
 
+// Where the control cannot be told from guessing before anything is subtracted, keeping 95 % of that says nothing.
+std::string about_chance(const Json& control) {
+  if (!control.contains("classes")) return "";  // results of earlier days
+  constexpr double kStandardErrors = 2.0;
+  const double chance = 1.0 / control.at("classes").get<double>();
+  const double error = std::sqrt(chance * (1.0 - chance) / control.at("validation_images").get<double>());
+  const bool is_guessing = control.at("zero_shot_validation").get<double>() < chance + kStandardErrors * error;
+  return is_guessing ? "the control is at chance (" + percent(chance) +
+                           ") before anything is subtracted: it has nothing to keep, and this table says little\n"
+                     : "";
+}
+
 }  // namespace
 
 NegationAlpha choose_negation_alpha(std::span<const double> alphas, std::span<const double> target,
@@ -165,22 +177,6 @@ Json task_negation(const Context& context, const TaskVectorInputs& inputs, const
                              return results;
                            });
 }
-
-namespace {
-
-// Where the control cannot be told from guessing before anything is subtracted, keeping 95 % of that says nothing.
-std::string about_chance(const Json& control) {
-  if (!control.contains("classes")) return "";  // results of earlier days
-  constexpr double kStandardErrors = 2.0;
-  const double chance = 1.0 / control.at("classes").get<double>();
-  const double error = std::sqrt(chance * (1.0 - chance) / control.at("validation_images").get<double>());
-  const bool is_guessing = control.at("zero_shot_validation").get<double>() < chance + kStandardErrors * error;
-  return is_guessing ? "the control is at chance (" + percent(chance) +
-                           ") before anything is subtracted: it has nothing to keep, and this table says little\n"
-                     : "";
-}
-
-}  // namespace
 
 std::string negation_table(const Json& results) {
   const Json& negation = results.at("negation");

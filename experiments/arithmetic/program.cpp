@@ -1,10 +1,7 @@
 #include "experiments/arithmetic/program.hpp"
 
-#include <algorithm>
 #include <cstdio>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <stdexcept>
 
 #include "experiments/common/progress.hpp"
@@ -13,21 +10,19 @@ namespace experiments {
 
 namespace {
 
-// Does a key of FinetuneRecipe's JSON, or "seed", decide what a program with these parts computes?
-bool matters(const std::string& key, std::span<const Part> parts) {
-  static const std::map<std::string, Part> special{
-      {"train_images", Part::training_images}, {"validation_images", Part::validation}, {"test_images", Part::testing}};
-  const auto found = special.find(key);
-  const Part part = found == special.end() ? Part::finetuning : found->second;
-  return key == "seed" || std::ranges::find(parts, part) != parts.end();
+// That a key of FinetuneRecipe's JSON belongs to.
+Part part_of(const std::string& key) {
+  if (key == "train_images") return Part::training_images;
+  if (key == "validation_images") return Part::validation;
+  return key == "test_images" ? Part::testing : Part::finetuning;
 }
 
 // What is trained here is compared with the task vectors, so it must be trained as they were; on other images both can be tested.
 void refuse_other_training(const FinetuneRecipe& recipe, const Json& known, const std::string& of_vectors) {
-  Json here = to_json(recipe);
-  here["random_crop"] = recipe.random_crop;
+  const Json here = every_number(recipe);
   for (const auto& [key, value] : known.items()) {
-    if (key == "validation_images" || key == "test_images" || here.at(key) == value) continue;
+    const bool trains = part_of(key) == Part::finetuning || part_of(key) == Part::training_images;
+    if (!trains || here.at(key) == value) continue;
     throw std::invalid_argument("[recipe] " + key + " is " + here.at(key).dump() + " here and was " + value.dump() +
                                 " for the task vectors in " + of_vectors +
                                 ", with which this is compared; leave it out.");
@@ -60,7 +55,7 @@ int run_task_vector_program(CommandLine& line, int argc, char** argv, const Task
     const Making making = making_of(options.finetuned, task_names(sources, options.control));
     const std::string of_vectors = options.finetuned.string();
     for (const std::string& key : making.disagreement) {
-      if (matters(key, options.parts))
+      if (key == "seed" || is_among(part_of(key), options.parts))
         say(of_vectors + ": the models were not all fine-tuned with one " + key + "; the default is taken");
     }
     const Recipe recipe = recipe_for(options.common, options.begin, pretrained, making.finetune);

@@ -33,11 +33,9 @@ std::optional<Json> noted_making(const std::filesystem::path& folder) {
   if (!manifest || manifest->value("program", Json()) != "finetune") return std::nullopt;
   const std::string where = "[finetuned] " + (folder / "manifest.json").string() + ": is damaged: ";
   try {
-    const FinetuneRecipe recipe = finetune_recipe_from_json(manifest->at("fingerprint").at("finetune"));
+    Json making = every_number(finetune_recipe_from_json(manifest->at("fingerprint").at("finetune")));
     const Json& seed = manifest->at("seed");
     if (!seed.is_number_unsigned()) throw std::invalid_argument("its seed is " + seed.dump());
-    Json making = to_json(recipe);
-    making["random_crop"] = recipe.random_crop;
     making[kSeed] = seed;
     return making;
   } catch (const nlohmann::json::exception& error) {

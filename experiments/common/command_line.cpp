@@ -82,7 +82,7 @@ std::string misreading(const std::string& value) {
   return end == std::string::npos || is_over(end) ? "" : "is more than one value; quote it, or make a list in [ ]";
 }
 
-// The first line of a configuration file that is misread; empty if none is.
+// The first line of a configuration file that is misread; empty if none is, and without a file.
 std::string malformed_line(const std::string& path) {
   std::ifstream file(path);
   std::string line;
@@ -234,6 +234,11 @@ const CLI::App& CommandLine::chosen() const {
   return commands.empty() ? *app_ : *commands.front();
 }
 
+std::string CommandLine::given_config() const {
+  const CLI::Option* const option = app_->get_config_ptr();
+  return option == nullptr || option->empty() ? "" : option->results().back();
+}
+
 std::string CommandLine::about_unknown(const std::string& name) const {
   const auto known = elsewhere_.find(name);
   if (known != elsewhere_.end()) return "--" + name + " is no option here: " + known->second;
@@ -241,8 +246,8 @@ std::string CommandLine::about_unknown(const std::string& name) const {
 }
 
 std::string CommandLine::about_config(const std::string& error) const {
-  if (app_->get_config_ptr() == nullptr || app_->get_config_ptr()->empty()) return error;
-  const std::string file = app_->get_config_ptr()->results().back();
+  const std::string file = given_config();
+  if (file.empty()) return error;
   if (const std::string malformed = malformed_line(file); !malformed.empty()) return malformed;
   const std::vector<std::string> known = option_names(*app_);
   for (const CLI::ConfigItem& item : app_->get_config_formatter()->from_file(file)) {
@@ -263,9 +268,9 @@ std::string CommandLine::about_arguments(const std::string& error) const {
 }
 
 std::string CommandLine::about_value(const std::string& error, std::span<char* const> arguments) const {
-  if (!error.starts_with("--") || app_->get_config_ptr() == nullptr || app_->get_config_ptr()->empty()) return error;
+  const std::string file = given_config();
+  if (file.empty() || !error.starts_with("--")) return error;
   const std::string option = error.substr(0, error.find(':'));
-  const std::string file = app_->get_config_ptr()->results().back();
   const int line = line_of(option.substr(2), file);
   const bool is_told_later = std::ranges::any_of(arguments, [&](const std::string_view argument) {
     return argument == option || argument.starts_with(option + "=");
@@ -285,8 +290,7 @@ std::optional<int> CommandLine::parse(int argc, char** argv) {
   try {
     app_->parse(argc, argv);
     refuse_options_before_command(*app_);
-    const CLI::Option* const file = app_->get_config_ptr();
-    const std::string malformed = file == nullptr || file->empty() ? "" : malformed_line(file->results().back());
+    const std::string malformed = malformed_line(given_config());
     return malformed.empty() ? std::nullopt : std::optional(misused(malformed));
   } catch (const CLI::ConfigError& error) {
     return misused(about_config(error.what()));

@@ -71,6 +71,7 @@ class CommandLine {
  private:
   explicit CommandLine(std::shared_ptr<CLI::App> app);
   const CLI::App& chosen() const;
+  std::string given_config() const;                             // the configuration file, or nothing
   std::string about_unknown(const std::string& name) const;     // an option that is none of these
   std::string about_config(const std::string& error) const;     // where CLI11 speaks of an INI and names no file
   std::string about_arguments(const std::string& error) const;  // that nobody expected

@@ -45,11 +45,13 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   const nn::TangentModel tangent_model(pretrained.model(), pretrained.theta0);
   nn::ParamTree theta = pretrained.theta0;
   nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
+  const std::int64_t in_step = std::min(recipe.batch, task.train->size());
   const datasets::Loader loader(task.train,
-                                {.batch_size = recipe.batch, .seed = context.seed, .random_crop = recipe.random_crop});
-  if (const std::int64_t images = task.train->size(); images < recipe.batch)
-    say(label + ": has " + std::to_string(images) + " images, fewer than the " + std::to_string(recipe.batch) +
+                                {.batch_size = in_step, .seed = context.seed, .random_crop = recipe.random_crop});
+  if (in_step < recipe.batch) {
+    say(label + ": has " + std::to_string(in_step) + " images, fewer than the " + std::to_string(recipe.batch) +
         " of a step: each takes all");
+  }
   const std::int64_t warmup = std::llround(recipe.warmup_share * static_cast<double>(recipe.steps));
   const auto step = [&](std::int64_t index, const datasets::Batch& batch) {
     nn::StepResult result =
@@ -62,7 +64,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   };
   const auto [losses, seconds] = run({.label = label,
                                       .steps = recipe.steps,
-                                      .batch = std::min(recipe.batch, task.train->size()),
+                                      .batch = in_step,
                                       .loader = loader,
                                       .threads = context.pool.threads(),
                                       .step = step},

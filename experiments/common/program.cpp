@@ -1,6 +1,5 @@
 #include "experiments/common/program.hpp"
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -36,14 +35,13 @@ std::string_view why_not_here(Part part) {
 
 void add_recipe_options(CommandLine& line, CommonOptions& options, std::span<const Part> parts,
                         const std::string& heading) {
-  const auto has = [parts](Part part) { return std::ranges::find(parts, part) != parts.end(); };
   const auto add = [&]<class T>(const RecipeNumber& number, T* (*in)(Recipe&)) {
     const auto given = std::make_shared<std::optional<T>>();
     options.changes.push_back([=](Recipe& recipe) { *in(recipe) = given->value_or(*in(recipe)); });
     return line.option("--" + std::string(number.name), *given, std::string(number.help)).group(heading);
   };
   for (const RecipeNumber& number : recipe_numbers()) {
-    if (!has(number.part)) {
+    if (!is_among(number.part, parts)) {
       line.elsewhere(std::string(number.name), std::string(why_not_here(number.part)));
     } else if (number.is_whole()) {
       add(number, std::get<0>(number.in)).at_least_one();
@@ -52,7 +50,7 @@ void add_recipe_options(CommandLine& line, CommonOptions& options, std::span<con
           .between(number.least, kLargestRecipeNumber, number.least > 0.0 ? "a positive number" : "not negative");
     }
   }
-  if (has(Part::finetuning)) {
+  if (is_among(Part::finetuning, parts)) {
     const auto crop = std::make_shared<bool>(false);
     line.flag("--random-crop", *crop,
               "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
@@ -103,8 +101,7 @@ void add_common_options(CommandLine& line, CommonOptions& options, const std::st
   add_run_options(line, options, place);
   line.option("--preset", options.preset, "Size of the run: smoke (seconds), quick (minutes), small (over an hour)")
       .among({preset_names().begin(), preset_names().end()});
-  const auto has = [parts](Part part) { return std::ranges::find(parts, part) != parts.end(); };
-  if (has(Part::pretraining) || has(Part::training_images)) {
+  if (is_among(Part::pretraining, parts) || is_among(Part::training_images, parts)) {
     line.action(
             "--save-every", [](const std::string& seconds) { set_save_interval(std::stod(seconds)); },
             "Seconds between the checkpoints from which a killed training run goes on; 60 unless given")
@@ -113,8 +110,9 @@ void add_common_options(CommandLine& line, CommonOptions& options, const std::st
     line.elsewhere("save-every", "nothing is trained here");
   }
   add_recipe_options(line, options, parts,
-                     has(Part::pretraining) ? "Recipe (default: the preset's)"
-                                            : "Recipe (default: that of the task vectors, or the preset's)");
+                     is_among(Part::pretraining, parts)
+                         ? "Recipe (default: the preset's)"
+                         : "Recipe (default: that of the task vectors, or the preset's)");
   add_shard_size_option(line, options);
 }
 

@@ -101,16 +101,21 @@ Json to_json(const PretrainRecipe& r) {
           {"wrong_alias", r.wrong_alias}};
 }
 
+Json every_number(const FinetuneRecipe& r) {
+  return {{"train_images", r.train_images},
+          {"validation_images", r.validation_images},
+          {"test_images", r.test_images},
+          {"steps", r.steps},
+          {"batch", r.batch},
+          {"lr", r.lr},
+          {"weight_decay", r.weight_decay},
+          {"warmup_share", r.warmup_share},
+          {"random_crop", r.random_crop}};
+}
+
 Json to_json(const FinetuneRecipe& r) {
-  Json json{{"train_images", r.train_images},
-            {"validation_images", r.validation_images},
-            {"test_images", r.test_images},
-            {"steps", r.steps},
-            {"batch", r.batch},
-            {"lr", r.lr},
-            {"weight_decay", r.weight_decay},
-            {"warmup_share", r.warmup_share}};
-  if (r.random_crop) json["random_crop"] = true;
+  Json json = every_number(r);
+  if (!r.random_crop) json.erase("random_crop");
   return json;
 }
 

@@ -66,7 +66,9 @@ const T& of_preset(std::string_view name, const T& smoke, const T& quick, const 
 Json to_json(const models::VitConfig& config);
 models::VitConfig vit_config_from_json(const Json& json);
 Json to_json(const PretrainRecipe& recipe);
-Json to_json(const FinetuneRecipe& recipe);
+Json every_number(const FinetuneRecipe& recipe);
+Json to_json(
+    const FinetuneRecipe& recipe);  // the same, without random_crop where it is off: of earlier runs nothing tells it
 // Throws nlohmann's exceptions for what is missing or of another type, std::invalid_argument for a number that no recipe has.
 FinetuneRecipe finetune_recipe_from_json(const Json& json);
 Json arithmetic(const Recipe& recipe);  // what decides the last bits: the size of shards, the precision of products

@@ -1,5 +1,6 @@
 #include "experiments/common/recipe_numbers.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <stdexcept>
@@ -43,6 +44,8 @@ constexpr std::array kNumbers{
 };
 
 }  // namespace
+
+bool is_among(Part part, std::span<const Part> parts) { return std::ranges::find(parts, part) != parts.end(); }
 
 void RecipeNumber::set(Recipe& recipe, double value) const {
   std::string range = least > 0.0 ? "numbers above 0 up to 1000" : "numbers from 0 to 1000";

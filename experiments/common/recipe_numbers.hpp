@@ -11,14 +11,9 @@
 
 namespace experiments {
 
-enum class Part {
-  model,
-  pretraining,
-  finetuning,
-  training_images,
-  validation,
-  testing
-};  // of the work, that a number decides
+// Of the work, that a number decides.
+enum class Part { model, pretraining, finetuning, training_images, validation, testing };
+bool is_among(Part part, std::span<const Part> parts);
 
 struct RecipeNumber {
   Part part;
