@@ -136,6 +136,7 @@ void reproduce(const Options& options) {
   const RunFolder folder(options.common.out);
   engine::ShardPool pool(thread_count(options.common));
   const Context context{chosen_recipe(options.common), options.common.seed.value_or(0), pool};
+  trained_parameters(context.recipe.finetune, models::Vit(context.recipe.vit));  // before an hour of pre-training
   Json fingerprint{{"preset", options.common.preset},
                    {"seed", context.seed},
                    {"tasks", names},

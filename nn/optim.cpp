@@ -47,7 +47,14 @@ double sum_of_squares(const T* x, std::int64_t count) {
 }  // namespace
 
 AdamW::AdamW(std::shared_ptr<const Layout> layout, AdamWOptions options, engine::DType dtype)
-    : options_(options), m_(layout, dtype), v_(layout, dtype) {}
+    : AdamW(ParamSubset(std::move(layout), {}), options, dtype) {}
+
+AdamW::AdamW(const ParamSubset& trained, AdamWOptions options, engine::DType dtype)
+    : options_(options), m_(trained.shared_layout(), dtype), v_(trained.shared_layout(), dtype) {
+  for (const auto& [begin, end] : trained.ranges()) {
+    for (std::int64_t from = begin; from < end; from += kBlock) blocks_.push_back({from, std::min(from + kBlock, end)});
+  }
+}
 
 void AdamW::step(ParamTree& theta, const ParamTree& gradient, engine::ShardPool& pool, double lr_scale,
                  double gradient_scale) {
@@ -62,9 +69,8 @@ void AdamW::step(ParamTree& theta, const ParamTree& gradient, engine::ShardPool&
       options_.beta2, lr / (1.0 - std::pow(options_.beta1, t)), 1.0 / std::sqrt(1.0 - std::pow(options_.beta2, t)),
       options_.eps};
   const auto update = [&]<class T>(T* values, T* m, T* v, const T* g) {
-    const std::int64_t count = theta.layout().numel();
-    pool.run(engine::shard_count(count, kBlock), [&](std::int64_t block) {
-      const auto [begin, end] = engine::shard_range(block, count, kBlock);
+    pool.run(std::ssize(blocks_), [&](std::int64_t block) {
+      const auto& [begin, end] = blocks_[static_cast<std::size_t>(block)];
       adamw_loop(values + begin, m + begin, v + begin, g + begin, end - begin, c);
     });
   };

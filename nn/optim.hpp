@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "engine/parallel/shards.hpp"
 #include "nn/params.hpp"
@@ -23,6 +24,8 @@ struct AdamWOptions {
 class AdamW {
  public:
   AdamW(std::shared_ptr<const Layout> layout, AdamWOptions options, engine::DType dtype = engine::DType::f32);
+  AdamW(const ParamSubset& trained, AdamWOptions options,
+        engine::DType dtype = engine::DType::f32);  // leaves the others
   // With factors on the learning rate and on the gradient (clip_norm). Throws ShapeError if a tree is of another model or
   // element type.
   void step(ParamTree& theta, const ParamTree& gradient, engine::ShardPool& pool, double lr_scale = 1.0,
@@ -36,6 +39,7 @@ class AdamW {
 
  private:
   AdamWOptions options_;
+  std::vector<ParamSubset::Range> blocks_;  // of the trained parameters; one is a thread's work
   ParamTree m_;
   ParamTree v_;
   std::int64_t steps_ = 0;

@@ -1,6 +1,7 @@
 #include "nn/params.hpp"
 
 #include <cmath>
+#include <sstream>
 
 #include "engine/tensor/errors.hpp"
 #include "engine/tensor/hash.hpp"
@@ -20,6 +21,16 @@ template <class Body>
 decltype(auto) with_element_type(DType dtype, const Body& body) {
   if (dtype == DType::f32) return body.template operator()<float>();
   return body.template operator()<double>();
+}
+
+// "transformer.ln_1.bias" has the parts transformer, ln_1 and bias.
+std::vector<std::string> parts_of_names(const Layout& layout) {
+  std::vector<std::string> parts;
+  for (const Layout::Entry& entry : layout.entries()) {
+    std::istringstream name(entry.name);
+    for (std::string part; std::getline(name, part, '.');) parts.push_back(part);
+  }
+  return parts;
 }
 
 }  // namespace
@@ -125,6 +136,33 @@ double dot(const ParamTree& a, const ParamTree& b) {
 
 double norm(const ParamTree& x) { return std::sqrt(dot(x, x)); }
 
+ParamSubset::ParamSubset(std::shared_ptr<const Layout> layout, std::span<const std::string> parts)
+    : layout_(std::move(layout)), chosen_(layout_->entries().size(), parts.empty()) {
+  for (const std::string& part : parts) {
+    bool is_known = false;
+    for (std::size_t i = 0; i < chosen_.size(); ++i) {
+      if (("." + layout_->entries()[i].name + ".").find("." + part + ".") == std::string::npos) continue;
+      chosen_[i] = true;
+      is_known = true;
+    }
+    if (!is_known) {
+      throw engine::NameError("[params] no parameter's name has the part '" + part + "'; nearest: '" +
+                              nearest_name(part, parts_of_names(*layout_)) + "'.");
+    }
+  }
+}
+
+std::vector<ParamSubset::Range> ParamSubset::ranges() const {
+  std::vector<Range> ranges;
+  for (std::size_t i = 0; i < chosen_.size(); ++i) {
+    if (!chosen_[i]) continue;
+    const Layout::Entry& entry = layout_->entries()[i];
+    if (ranges.empty() || ranges.back().end != entry.offset) ranges.push_back({entry.offset, entry.offset});
+    ranges.back().end += entry.shape.numel();
+  }
+  return ranges;
+}
+
 ParamTree initial_params(std::shared_ptr<const Layout> layout, std::uint64_t seed, DType dtype) {
   ParamTree params(std::move(layout), dtype);
   const MutableTensor flat = params.writable();
@@ -141,6 +179,12 @@ ParamTree initial_params(std::shared_ptr<const Layout> layout, std::uint64_t see
 
 Params::Params(const ParamTree& constants) {
   for (engine::Tensor& tensor : constants.tensors()) values_.emplace_back(std::move(tensor));
+}
+
+Params::Params(const Params& followed, const ParamSubset& only, const ParamTree& constants) : Params(constants) {
+  for (std::uint32_t index = 0; index < values_.size(); ++index) {
+    if (only.contains({index})) values_[index] = followed[{index}];
+  }
 }
 
 }  // namespace nn

@@ -5,6 +5,7 @@
 // with names.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -98,6 +99,27 @@ void require_one_layout(std::string_view where, const ParamTree& a, const ParamT
 double dot(const ParamTree& a, const ParamTree& b);  // accumulated in f64
 double norm(const ParamTree& x);
 
+// Some of a model's parameters, chosen by parts of their names: "attn" are those of every attention, "resblocks.0" those of
+// the first block, "proj" the projection at the end and no "out_proj".
+class ParamSubset {
+ public:
+  // Those whose name has one of `parts` between two dots; all of them where there are no parts. Throws NameError for a part that no
+  // name has.
+  ParamSubset(std::shared_ptr<const Layout> layout, std::span<const std::string> parts);
+  bool contains(ParamId id) const { return chosen_[id.index]; }
+  bool contains_all() const { return std::ranges::find(chosen_, false) == chosen_.end(); }
+  const std::shared_ptr<const Layout>& shared_layout() const noexcept { return layout_; }
+  struct Range {  // of the flat buffer
+    std::int64_t begin;
+    std::int64_t end;
+  };
+  std::vector<Range> ranges() const;  // ascending; neighbours are one
+
+ private:
+  std::shared_ptr<const Layout> layout_;
+  std::vector<bool> chosen_;  // by index
+};
+
 // The layout's initial values. Each parameter has a random stream of its own, so adding one leaves the others as they
 // were.
 ParamTree initial_params(std::shared_ptr<const Layout> layout, std::uint64_t seed,
@@ -108,6 +130,8 @@ class Params {
  public:
   explicit Params(const ParamTree& constants);
   explicit Params(engine::VarSpan values) : values_(values.begin(), values.end()) {}
+  // Those of `only` as they are in `followed`, the others constants.
+  Params(const Params& followed, const ParamSubset& only, const ParamTree& constants);
   const engine::Var& operator[](ParamId id) const { return values_[id.index]; }
 
  private:

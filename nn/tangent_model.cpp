@@ -63,6 +63,13 @@ struct Gradient {
 
 }  // namespace
 
+Model freeze(Model f, const ParamTree& theta, const ParamSubset& trained) {
+  require_layout("freeze", theta, trained.shared_layout());
+  if (trained.contains_all()) return f;
+  return [f = std::move(f), held = std::make_shared<const ParamTree>(theta), trained](
+             const Params& params, const Var& input) { return f(Params(params, trained, *held), input); };
+}
+
 TangentRecording record(const Model& f, const ParamTree& theta0, const Tensor& input) {
   return {linearize(of_params(f, input), as_vars(theta0)), theta0.shared_layout()};
 }

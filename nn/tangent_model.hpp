@@ -17,6 +17,10 @@ namespace nn {
 
 using Model = std::function<engine::Var(const Params& params, const engine::Var& input)>;
 
+// f with all parameters but those of `trained` held at theta: constants to every transform, so that J has zeros for them and
+// no rule computes anything for their sake. f(x; θ) reads only the trained ones of its θ.
+Model freeze(Model f, const ParamTree& theta, const ParamSubset& trained);
+
 class TangentRecording {  // one batch, recorded at one point
  public:
   const engine::Tensor& primal() const noexcept { return record_.primals()[0].tensor(); }  // f(x; θ0), [B, E]

@@ -113,10 +113,11 @@ struct Solution {
 // L-BFGS from τ = 0, or from where a checkpoint is.
 class Solver {
  public:
-  Solver(const Context& context, const TaskModel& model, const TaskData& task, const KernelRegressionOptions& options,
-         std::filesystem::path checkpoint, Json fingerprint)
+  Solver(const Context& context, const TaskModel& model, const nn::ParamSubset& trained, const TaskData& task,
+         const KernelRegressionOptions& options, std::filesystem::path checkpoint, Json fingerprint)
       : shards_(context.shards()),
         model_(model),
+        trained_(nn::freeze(model.f.model(), model.f.theta0(), trained), model.f.theta0()),
         task_(task),
         options_(options),
         checkpoint_(std::move(checkpoint)),
@@ -130,9 +131,9 @@ class Solver {
     SolverProgress progress = saved.has_value() ? saved->progress : SolverProgress{};
     const double earlier = progress.seconds;
     TangentProblem problem =
-        saved.has_value() ? TangentProblem(model_.f, *task_.train, loss, options_.l2, shards_, std::move(saved->tau),
+        saved.has_value() ? TangentProblem(trained_, *task_.train, loss, options_.l2, shards_, std::move(saved->tau),
                                            std::move(saved->outputs))
-                          : TangentProblem(model_.f, *task_.train, loss, options_.l2, shards_, nn::ParamTree(layout));
+                          : TangentProblem(trained_, *task_.train, loss, options_.l2, shards_, nn::ParamTree(layout));
     nn::LbfgsState state = saved.has_value() ? std::move(saved->state) : nn::LbfgsState{problem.gradient(), {}};
     const nn::Objective objective = problem.objective();
     if (saved.has_value()) {
@@ -187,6 +188,7 @@ class Solver {
 
   nn::Shards shards_;
   const TaskModel& model_;
+  nn::TangentModel trained_;  // of the parameters that AdamW trained
   const TaskData& task_;
   KernelRegressionOptions options_;
   std::filesystem::path checkpoint_;
@@ -275,15 +277,16 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
                 const KernelRegressionOptions& options, const RunFolder& folder) {
   const FinetuneRecipe& recipe = context.recipe.finetune;
   const nn::ParamTree& linear = adam.linear.value();
-  const Json fingerprint{{"stage", "kernel_regression_task"},
-                         {"seed", context.seed},
-                         {"task", task.name},
-                         {"content", task.content},
-                         {"pretrained", pretrained.identity()},
-                         {"adam", {nn::checksum(adam.standard), nn::checksum(linear)}},
-                         {"images", {recipe.train_images, recipe.validation_images, recipe.test_images}},
-                         {"settings", to_json(options, pretrained.cut)},
-                         {"arithmetic", arithmetic(context.recipe)}};
+  Json fingerprint{{"stage", "kernel_regression_task"},
+                   {"seed", context.seed},
+                   {"task", task.name},
+                   {"content", task.content},
+                   {"pretrained", pretrained.identity()},
+                   {"adam", {nn::checksum(adam.standard), nn::checksum(linear)}},
+                   {"images", {recipe.train_images, recipe.validation_images, recipe.test_images}},
+                   {"settings", to_json(options, pretrained.cut)},
+                   {"arithmetic", arithmetic(context.recipe)}};
+  if (!recipe.train_only.empty()) fingerprint["train_only"] = recipe.train_only;
   const std::filesystem::path file = folder / "finetuned.safetensors";
   if (const auto results = folder.already_done("kernel regression " + task.name, fingerprint, file)) return *results;
   const Json manifest = folder.begin("kernel_regression", fingerprint, context.seed, context.pool.threads(), file);
@@ -291,7 +294,8 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
   const nn::Shards shards = context.shards();
   const TaskModel model(pretrained, task.text);
   const std::filesystem::path checkpoint = folder / kCheckpoint;
-  const Solution solution = Solver(context, model, task, options, checkpoint, fingerprint).run();
+  const Solution solution =
+      Solver(context, model, trained_parameters(recipe, pretrained.vit), task, options, checkpoint, fingerprint).run();
 
   const nn::Loss loss = model.loss();
   const double adam_loss = TangentProblem(model.f, *task.train, loss, 0.0, shards, linear).loss();

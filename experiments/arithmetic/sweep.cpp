@@ -14,6 +14,7 @@
 #include "experiments/arithmetic/head_overlap.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/task_arithmetic.hpp"
+#include "experiments/common/finetuning.hpp"
 #include "experiments/common/recipe_numbers.hpp"
 #include "experiments/common/text_table.hpp"
 #include "models/vit.hpp"
@@ -35,7 +36,8 @@ std::vector<double> checked_values(const Recipe& recipe, const SweepSettings& se
   std::map<std::string, double> by_name;  // of the folder that it has
   for (const double value : settings.values) {
     try {
-      models::Vit(with(recipe, settings.vary, value).vit);  // do width and heads, size and patch fit?
+      const Recipe varied = with(recipe, settings.vary, value);
+      trained_parameters(varied.finetune, models::Vit(varied.vit));  // do width and heads, size and patch fit?
     } catch (const std::exception& error) {
       throw std::invalid_argument("[sweep] cannot vary " + settings.vary + " to " + written(value) + ": " +
                                   error.what());

@@ -22,6 +22,10 @@ constexpr const char* kLinearise = "linearise";
 
 std::string_view to_string(Mode mode) { return mode == Mode::standard ? "standard" : "linear"; }
 
+nn::ParamSubset trained_parameters(const FinetuneRecipe& recipe, const models::Vit& vit) {
+  return {vit.layout(), recipe.train_only};
+}
+
 Json finetune(const Context& context, const Pretrained& pretrained, const TaskData& task, Mode mode,
               const RunFolder& folder) {
   const Stopwatch stopwatch;
@@ -42,9 +46,10 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   const nn::Loss loss = [&head](const engine::Var& features, const engine::Tensor& labels) {
     return head.loss(features, labels);
   };
-  const nn::TangentModel tangent_model(pretrained.model(), pretrained.theta0);
+  const nn::ParamSubset trained = trained_parameters(recipe, pretrained.vit);
+  const nn::TangentModel tangent_model(nn::freeze(pretrained.model(), pretrained.theta0, trained), pretrained.theta0);
   nn::ParamTree theta = pretrained.theta0;
-  nn::AdamW optimizer(pretrained.vit.layout(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
+  nn::AdamW optimizer(trained, {.lr = recipe.lr, .weight_decay = recipe.weight_decay});
   const std::int64_t in_step = std::min(recipe.batch, task.train->size());
   const datasets::Loader loader(task.train,
                                 {.batch_size = in_step, .seed = context.seed, .random_crop = recipe.random_crop});

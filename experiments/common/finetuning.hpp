@@ -16,6 +16,9 @@ namespace experiments {
 enum class Mode { standard, linear };
 std::string_view to_string(Mode mode);
 
+// The parameters of the model that the recipe trains. Throws NameError if it names some that are not there.
+nn::ParamSubset trained_parameters(const FinetuneRecipe& recipe, const models::Vit& vit);
+
 // Writes <folder>/finetuned.safetensors and results.json; skipped if both are there from the same recipe, seed and
 // weights. Returns the results: final_loss, losses, norms of τ and θ0, seconds.
 Json finetune(const Context& context, const Pretrained& pretrained, const TaskData& task, Mode mode,

@@ -56,8 +56,17 @@ void add_recipe_options(CommandLine& line, CommonOptions& options, std::span<con
               "Fine-tune on a random view of each image, 90 to 100 % of it, another one in each epoch")
         .group(heading);
     options.changes.push_back([=](Recipe& recipe) { recipe.finetune.random_crop |= *crop; });
+    const auto parts_of_names = std::make_shared<std::vector<std::string>>();
+    line.option("--train-only", *parts_of_names,
+                "Fine-tune only parameters with one of these in their names, such as attn, mlp,proj or resblocks.0 "
+                "(default: all)")
+        .group(heading);
+    options.changes.push_back([=](Recipe& recipe) {
+      if (!parts_of_names->empty()) recipe.finetune.train_only = *parts_of_names;
+    });
   } else {
-    line.elsewhere("random-crop", std::string(why_not_here(Part::finetuning)));
+    for (const char* name : {"random-crop", "train-only"})
+      line.elsewhere(name, std::string(why_not_here(Part::finetuning)));
   }
 }
 

@@ -110,12 +110,14 @@ Json every_number(const FinetuneRecipe& r) {
           {"lr", r.lr},
           {"weight_decay", r.weight_decay},
           {"warmup_share", r.warmup_share},
-          {"random_crop", r.random_crop}};
+          {"random_crop", r.random_crop},
+          {"train_only", r.train_only}};
 }
 
 Json to_json(const FinetuneRecipe& r) {
   Json json = every_number(r);
   if (!r.random_crop) json.erase("random_crop");
+  if (r.train_only.empty()) json.erase("train_only");
   return json;
 }
 
@@ -139,7 +141,8 @@ FinetuneRecipe finetune_recipe_from_json(const Json& json) {
           .lr = share("lr", kLargestRecipeNumber),
           .weight_decay = share("weight_decay", kLargestRecipeNumber),
           .warmup_share = share("warmup_share", 1.0),
-          .random_crop = json.value("random_crop", false)};
+          .random_crop = json.value("random_crop", false),
+          .train_only = json.value("train_only", std::vector<std::string>())};
 }
 
 Json arithmetic(const Recipe& recipe) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "datasets/normalisation.hpp"
 #include "models/vit.hpp"
@@ -40,9 +41,10 @@ struct FinetuneRecipe {
   std::int64_t steps = 80;
   std::int64_t batch = 128;
   double lr = 3e-4;
-  double weight_decay = 0.1;  // of θ, as the reference code has it
-  double warmup_share = 0.1;  // of the steps
-  bool random_crop = false;   // each epoch sees another view of each image (datasets/random_crop.hpp)
+  double weight_decay = 0.1;                 // of θ, as the reference code has it
+  double warmup_share = 0.1;                 // of the steps
+  bool random_crop = false;                  // each epoch sees another view of each image (datasets/random_crop.hpp)
+  std::vector<std::string> train_only = {};  // parts of names of the parameters that train (nn::ParamSubset); none: all
 };
 
 struct Recipe {
@@ -67,8 +69,8 @@ Json to_json(const models::VitConfig& config);
 models::VitConfig vit_config_from_json(const Json& json);
 Json to_json(const PretrainRecipe& recipe);
 Json every_number(const FinetuneRecipe& recipe);
-Json to_json(
-    const FinetuneRecipe& recipe);  // the same, without random_crop where it is off: of earlier runs nothing tells it
+// The same, without random_crop and train_only where they are off: of earlier runs nothing tells them.
+Json to_json(const FinetuneRecipe& recipe);
 // Throws nlohmann's exceptions for what is missing or of another type, std::invalid_argument for a number that no recipe has.
 FinetuneRecipe finetune_recipe_from_json(const Json& json);
 Json arithmetic(const Recipe& recipe);  // what decides the last bits: the size of shards, the precision of products

@@ -10,12 +10,14 @@
 #include "nn/safetensors.hpp"
 #include "tests/experiments/finished_run.hpp"
 #include "tests/experiments/idx_set.hpp"
+#include "tests/support/tensors.hpp"
 
 using experiments::Json;
 using tests::check_says;
 using tests::ProcessResult;
 using tests::run_process;
 using tests::TemporaryDirectory;
+using tests::values_of;
 using tests::write_idx_set;
 
 BOOST_AUTO_TEST_SUITE(programs)
@@ -468,6 +470,44 @@ BOOST_AUTO_TEST_CASE(fine_tuning_on_random_crops_is_another_run) {
   BOOST_CHECK_NE(cropped, plain);
   BOOST_CHECK_EQUAL(checksum(" --threads 1 --overwrite"), plain);
   BOOST_CHECK_EQUAL(checksum(" --random-crop --threads 5 --overwrite"), cropped);
+}
+
+BOOST_AUTO_TEST_CASE(only_the_named_parameters_are_fine_tuned) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  write_idx_set(folder.path() / "data/first", 0);
+  const std::string options = " --preset smoke --data " + out + "/data ";
+  BOOST_REQUIRE_EQUAL(
+      run_process("{bin}/pretrain --tasks first --control none" + options + "--out " + out + "/p").status, 0);
+  const std::string finetune =
+      "{bin}/finetune --task first" + options + "--pretrained " + out + "/p/pretrained.safetensors ";
+  const nn::SafetensorsFile before = nn::read_safetensors(out + "/p/pretrained.safetensors");
+  for (const std::string mode : {"standard", "linear"}) {
+    const std::string place = out + "/f/" + mode + "/first";
+    BOOST_REQUIRE_EQUAL(run_process(finetune + "--mode " + mode + " --train-only attn,proj --out " + place).status, 0);
+    const nn::SafetensorsFile after = nn::read_safetensors(place + "/finetuned.safetensors");
+    std::int64_t seen = 0;
+    for (const auto& [name, values] : after.tensors) {
+      if (!name.starts_with("visual.")) continue;
+      ++seen;
+      const bool trains = name == "visual.proj" || name.find(".attn.") != std::string::npos;
+      BOOST_CHECK_MESSAGE((values_of(values) != values_of(before.tensors.at(name))) == trains, name);
+    }
+    BOOST_CHECK_GT(seen, 10);
+  }
+  // What is trained beside them must be trained alike; the programs know from the manifests.
+  const std::string beside = options + "--tasks first --pretrained " + out + "/p/pretrained.safetensors --finetuned " +
+                             out + "/f --out " + out + "/k ";
+  BOOST_REQUIRE_EQUAL(run_process("{bin}/kernel_regression --iterations 3" + beside).status, 0);
+  const nn::SafetensorsFile solved = nn::read_safetensors(out + "/k/linear/first/finetuned.safetensors");
+  const std::string mlp = "visual.transformer.resblocks.0.mlp.c_fc.weight";
+  BOOST_CHECK(values_of(solved.tensors.at(mlp)) == values_of(before.tensors.at(mlp)));
+  BOOST_CHECK(values_of(solved.tensors.at("visual.proj")) != values_of(before.tensors.at("visual.proj")));
+  check_refusal("{bin}/random_init --train-only mlp" + beside, 1, {"train_only", "\"mlp\"", "\"attn\""});
+  check_refusal(finetune + "--mode linear --train-only atn --out " + out + "/g", 1, {"'atn'", "'attn'"});
+  check_refusal("{bin}/reproduce --preset smoke --train-only atn --out " + out + "/g", 1, {"'atn'", "'attn'"});
+  check_refusal("{bin}/sweep --preset smoke --values 3 --train-only atn --out " + out + "/g", 1, {"'atn'", "'attn'"});
+  check_refusal("{bin}/single_task --train-only attn", 2, {"--train-only", "finetune"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,10 +2,13 @@
 // memory, and the same bits on any number of threads.
 #include "nn/steps.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/ops/ops.hpp"
 #include "engine/parallel/memory.hpp"
@@ -127,6 +130,84 @@ BOOST_AUTO_TEST_CASE(the_push_of_a_difference_makes_no_copy_of_all_weights) {
   tests::check_same_bits(by_parts, whole, "J (theta - theta0)");
   const std::int64_t weights = 4 * setup.vit.layout()->numel();
   BOOST_CHECK_LT(without + weights / 2, with_copy);
+}
+
+BOOST_AUTO_TEST_CASE(frozen_parameters_have_no_derivative_and_cost_nothing) {
+  const Setup setup(DType::f64);
+  const auto& layout = setup.vit.layout();
+  const auto only = [&](const nn::ParamTree& tree, const nn::ParamSubset& subset) {
+    nn::ParamTree part(layout, DType::f64);
+    for (const auto& [begin, end] : subset.ranges())
+      std::copy_n(tree.flat().data<double>() + begin, end - begin, part.writable().data<double>() + begin);
+    return part;
+  };
+  const nn::TangentRecording whole = setup.model.record(setup.images);
+  const nn::ParamTree all = whole.pull(whole.primal());
+  const nn::ParamTree v = nn::initial_params(layout, 5, DType::f64);
+  const std::int64_t cost = flops_of([&] { setup.model.record(setup.images).pull(whole.primal()); });
+  for (const std::vector<std::string>& parts : {std::vector<std::string>{"attn"},
+                                                {"mlp", "proj"},
+                                                {"resblocks.1"},
+                                                {"conv1"},
+                                                {"ln_post", "class_embedding"}}) {
+    const nn::ParamSubset subset(layout, parts);
+    const nn::TangentModel frozen(nn::freeze(setup.vit.model(), setup.model.theta0(), subset), setup.model.theta0());
+    const nn::TangentRecording recording = frozen.record(setup.images);
+    tests::check_same_bits(recording.primal(), whole.primal(), "f");
+    tests::check_close(recording.pull(recording.primal()).flat(), only(all, subset).flat(), 1e-14, "J^T u");
+    tests::check_close(recording.push(v), whole.push(only(v, subset)), 1e-14, "J v");
+    BOOST_CHECK_LT(flops_of([&] { frozen.record(setup.images).pull(whole.primal()); }), cost);
+  }
+  const nn::ParamSubset everything(layout, {});
+  BOOST_CHECK(everything.contains_all());
+  BOOST_CHECK_EQUAL(everything.ranges().size(), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_subset_is_chosen_by_whole_parts_of_names) {
+  const Setup setup(DType::f32);
+  const auto& layout = setup.vit.layout();
+  const auto names = [&](const std::vector<std::string>& parts) {
+    const nn::ParamSubset subset(layout, parts);
+    std::vector<std::string> chosen;
+    for (std::uint32_t index = 0; index < layout->entries().size(); ++index) {
+      if (subset.contains({index})) chosen.push_back(layout->entries()[index].name);
+    }
+    return chosen;
+  };
+  BOOST_CHECK(names({"proj"}) == std::vector<std::string>{"proj"});
+  BOOST_CHECK((names({"1.attn.out_proj", "ln_pre.weight"}) ==
+               std::vector<std::string>{"ln_pre.weight", "transformer.resblocks.1.attn.out_proj.weight",
+                                        "transformer.resblocks.1.attn.out_proj.bias"}));
+  BOOST_CHECK_EQUAL(names({}).size(), layout->entries().size());
+  for (const std::string wrong : {"atn", "", "attn.", "transformer.resblocks.2"}) {
+    BOOST_CHECK_EXCEPTION(names({"attn", wrong}), engine::NameError, [&](const std::exception& error) {
+      return std::string(error.what()).find("'" + wrong + "'") != std::string::npos;
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_optimizer_leaves_the_parameters_that_it_does_not_train) {
+  const Setup setup(DType::f64);
+  const auto& layout = setup.vit.layout();
+  engine::ShardPool pool(2);
+  const auto stepped = [&](nn::AdamW optimizer) {
+    nn::ParamTree theta = setup.theta;
+    for (int step = 0; step < 2; ++step) optimizer.step(theta, setup.model.theta0(), pool);
+    return tests::values_of(theta.flat());
+  };
+  const nn::AdamWOptions options{.lr = 1e-2, .weight_decay = 0.1};
+  const std::vector<double> before = tests::values_of(setup.theta.flat());
+  const std::vector<double> all = stepped({layout, options, DType::f64});
+  const std::vector<std::string> parts{"mlp", "proj"};
+  const nn::ParamSubset subset(layout, parts);
+  const std::vector<double> some = stepped({subset, options, DType::f64});
+  for (std::uint32_t index = 0; index < layout->entries().size(); ++index) {
+    const nn::Layout::Entry& entry = layout->entries()[index];
+    const std::vector<double>& expected = subset.contains({index}) ? all : before;
+    BOOST_CHECK_MESSAGE(std::equal(some.begin() + entry.offset, some.begin() + entry.offset + entry.shape.numel(),
+                                   expected.begin() + entry.offset),
+                        entry.name);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_standard_step_costs_three_units_and_a_tangent_step_five) {
