@@ -83,29 +83,22 @@ struct At {
   const Tensor& functions;
   Range rows;
 };
-Json energies(const Eigenfunctions& of, const std::vector<double>& coefficients, const At& own, const At& other,
-              const At* control) {
-  const auto count = static_cast<std::size_t>(of.functions.shape()[1]);
-  const std::array<std::vector<double>, 3> weights{std::vector<double>(count, 1.0), of.values, coefficients};
-  Json result;
-  for (std::size_t w = 0; w < kWeightings.size(); ++w) {
-    const auto energy = [&](const At& at) -> Json {
-      if (!(sum_of(weights[w]) > 0.0)) return nullptr;  // no coefficient: all images of one class
-      return local_energy(at.functions, at.rows, weights[w]);
-    };
-    const Json at_own = energy(own);
-    const Json at_other = energy(other);
-    const Json at_control = control != nullptr ? energy(*control) : Json(nullptr);
-    const auto share = [&](const Json& at) -> Json {
-      return at.is_null() ? Json(nullptr) : Json(ratio(at.get<double>(), at_own.get<double>()));
-    };
-    result[kWeightings[w]] = {{"own", at_own},
-                              {"other", at_other},
-                              {"control", at_control},
-                              {"other_over_own", share(at_other)},
-                              {"control_over_own", share(at_control)}};
-  }
-  return result;
+Json energies(const std::vector<double>& weights, const At& own, const At& other, const At* control) {
+  const auto energy = [&](const At& at) -> Json {
+    if (!(sum_of(weights) > 0.0)) return nullptr;  // no coefficient: all images of one class
+    return local_energy(at.functions, at.rows, weights);
+  };
+  const Json at_own = energy(own);
+  const Json at_other = energy(other);
+  const Json at_control = control != nullptr ? energy(*control) : Json(nullptr);
+  const auto share = [&](const Json& at) -> Json {
+    return at.is_null() ? Json(nullptr) : Json(ratio(at.get<double>(), at_own.get<double>()));
+  };
+  return {{"own", at_own},
+          {"other", at_other},
+          {"control", at_control},
+          {"other_over_own", share(at_other)},
+          {"control_over_own", share(at_control)}};
 }
 
 class NtkLocalization {
@@ -164,6 +157,7 @@ class NtkLocalization {
       for (const auto& [first, second] : pairs) each.push_back(pair(kernel, group(first), group(second)));
       of["pairs"] = each;
       of["mean"] = mean_of(each);
+      of["mean"].erase("local_energy_of_each");  // first tasks and second ones, which are alike in nothing
       of["check"] = check(f, kernel, group(pairs.front().first), group(pairs.front().second));
     }
     return results;
@@ -267,7 +261,8 @@ class NtkLocalization {
         {"leading", std::accumulate(shares.begin(), leading, 0.0)},
         {"participation", participation(of.values)},
         {"localisation", {{"raw", localisation_of(joint, n, R)}, {"centred", localisation_of(centred(joint), n, R)}}},
-        {"local_energy", mean_of({tasks[0], tasks[1]})}};
+        {"local_energy", mean_of({tasks[0], tasks[1]})},
+        {"local_energy_of_each", tasks}};
   }
 
   // Local energies of one task's eigenfunctions: of the kernel on both tasks' images, and of that on half of its own, carried
@@ -289,13 +284,19 @@ class NtkLocalization {
     const Tensor at_other = carried(other.rows);
     const Tensor at_control = carried(groups_.back().rows);
     const At control = whole(at_control);
-    return {
-        {"joint",
-         energies(on_both, squared_coefficients(on_both, own_rows, own.labels), own_in_both, other_in_both, nullptr)},
-        {"carried",
-         energies(on_own,
-                  squared_coefficients(on_own, {0, half}, std::span(own.labels).first(static_cast<std::size_t>(half))),
-                  whole(at_own), whole(at_other), has_control_ ? &control : nullptr)}};
+    const std::vector<double> of_labels =
+        squared_coefficients(on_own, {0, half}, std::span(own.labels).first(static_cast<std::size_t>(half)));
+    const std::array<std::vector<double>, 3> weights{std::vector<double>(on_own.values.size(), 1.0), on_own.values,
+                                                     of_labels};
+    Json result;
+    // With weights that both tasks share, own and other would be the same two numbers for either: 1 on average, whatever the kernel.
+    result["joint"]["coefficient"] =
+        energies(squared_coefficients(on_both, own_rows, own.labels), own_in_both, other_in_both, nullptr);
+    for (std::size_t w = 0; w < kWeightings.size(); ++w) {
+      result["carried"][kWeightings[w]] =
+          energies(weights[w], whole(at_own), whole(at_other), has_control_ ? &control : nullptr);
+    }
+    return result;
   }
 
   // The second way: the largest eigenvalue of the kernel on the first pair's images, by Lanczos on pushes and pulls.
@@ -394,14 +395,12 @@ std::string ntk_localization_table(const Json& results) {
   row("              first " + R, "/mean/localisation/raw/leading");
   row("  centred:    by lambda", "/mean/localisation/centred/weighted");
   row("              first " + R, "/mean/localisation/centred/leading");
-  const std::array<const char*, 3> labels{"plain", "by lambda", "by c^2"};
-  for (const auto& [heading, kind, key] : {std::tuple("joint, other/own: ", "joint", "other_over_own"),
-                                           std::tuple("carried, other/own: ", "carried", "other_over_own"),
-                                           std::tuple("carried, control/own: ", "carried", "control_over_own")}) {
-    for (std::size_t w = 0; w < kWeightings.size(); ++w) {
-      row(heading + std::string(labels[w]),
-          "/mean/local_energy/" + std::string(kind) + "/" + kWeightings[w] + "/" + key);
-    }
+  row("joint, other/own: by c^2", "/mean/local_energy/joint/coefficient/other_over_own");
+  for (const auto& [heading, key] :
+       {std::pair("carried, other/own: ", "other_over_own"), std::pair("carried, control/own: ", "control_over_own")}) {
+    for (const auto& [label, weighting] :
+         {std::pair("plain", "plain"), std::pair("by lambda", "eigenvalue"), std::pair("by c^2", "coefficient")})
+      row(heading + std::string(label), "/mean/local_energy/carried/" + std::string(weighting) + "/" + key);
   }
   double difference = 0.0;
   for (const std::string& point : points)

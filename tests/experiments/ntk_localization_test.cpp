@@ -75,6 +75,9 @@ BOOST_AUTO_TEST_CASE(measures_of_two_tasks_that_do_not_see_each_other) {
   const std::vector<double> third{0, 0, 1, 0};
   BOOST_CHECK_CLOSE_FRACTION(experiments::local_energy(of.functions, first, third), 2.0, 1e-14);
   BOOST_CHECK_SMALL(experiments::local_energy(of.functions, second, third), 1e-25);
+  const Tensor carried = experiments::extended(experiments::eigenfunctions(kernel.slice(0, 0, 2).slice(1, 0, 2), 2),
+                                               kernel.slice(0, 2, 4).slice(1, 0, 2));
+  BOOST_CHECK_SMALL(experiments::local_energy(carried, {0, 2}, std::vector<double>{1, 1}), 1e-25);
   const std::vector<double> all{5, 5, 5, 5};  // every function together knows no difference
   BOOST_CHECK_CLOSE_FRACTION(experiments::local_energy(of.functions, first, all), 1.0, 1e-14);
   BOOST_CHECK_CLOSE_FRACTION(experiments::local_energy(of.functions, second, all), 1.0, 1e-14);
@@ -90,6 +93,11 @@ BOOST_AUTO_TEST_CASE(a_kernel_that_knows_no_difference_is_not_localised) {
   const Eigenfunctions of = experiments::eigenfunctions(kernel, 1);
   BOOST_CHECK_CLOSE_FRACTION(experiments::localisation(of, 2)[0], 2.0 / 3,
                              1e-14);  // a third and two thirds of the points
+  const Eigenfunctions made = experiments::eigenfunctions(kernel.slice(0, 0, 2).slice(1, 0, 2), 1);
+  const Tensor carried = experiments::extended(made, kernel.slice(0, 2, 6).slice(1, 0, 2));
+  const std::vector<double> one{1.0};
+  BOOST_CHECK_CLOSE_FRACTION(experiments::local_energy(carried, {0, 4}, one),
+                             experiments::local_energy(made.functions, {0, 2}, one), 1e-14);
   check_close(experiments::centred(kernel), Tensor::zeros({6, 6}, DType::f64), 1e-15, "centred");
 }
 
@@ -130,10 +138,17 @@ BOOST_AUTO_TEST_CASE(the_program_measures_the_kernel_of_the_network) {
       }
     }
     const Json& energy = kernel.at("mean").at("local_energy");
-    // All tasks have as many points: own and other share the two.
-    BOOST_CHECK_CLOSE_FRACTION(energy.at("joint").at("plain").at("own").get<double>() +
-                                   energy.at("joint").at("plain").at("other").get<double>(),
-                               2.0, 1e-12);
+    const Json& each = kernel.at("pairs").at(0).at("local_energy_of_each");  // one pair: the mean is over its two tasks
+    BOOST_REQUIRE_EQUAL(each.size(), 2u);
+    for (const std::string weighting : {"plain", "eigenvalue", "coefficient"}) {
+      const auto of = [&](std::size_t task) {
+        return each.at(task).at("carried").at(weighting).at("other_over_own").get<double>();
+      };
+      BOOST_CHECK_NE(of(0), of(1));
+      BOOST_CHECK_CLOSE_FRACTION(energy.at("carried").at(weighting).at("other_over_own").get<double>(),
+                                 (of(0) + of(1)) / 2, 1e-12);
+    }
+    BOOST_CHECK_GT(energy.at("joint").at("coefficient").at("other_over_own").get<double>(), 0.0);
     BOOST_CHECK_GT(energy.at("carried").at("plain").at("control").get<double>(), 0.0);
   }
 
