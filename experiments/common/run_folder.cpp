@@ -194,6 +194,7 @@ Json RunFolder::begin(std::string_view program, const Json& fingerprint, std::ui
 }
 
 void RunFolder::finish(const Json& manifest, const Json& results) const {
+  if (finished(manifest.at("fingerprint")) == results) return;
   write_json(path_ / "manifest.json", manifest);
   write_json(path_ / "results.json", results);
 }

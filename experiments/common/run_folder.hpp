@@ -36,6 +36,7 @@ class RunFolder {
   // manifest, until finish() replaces both. Returns the manifest for that.
   [[nodiscard]] Json begin(std::string_view program, const Json& fingerprint, std::uint64_t seed, int threads,
                            const std::filesystem::path& weights = {}) const;
+  // Writes both, unless these very results are there: then the manifest goes on telling of the run that computed them.
   void finish(const Json& manifest, const Json& results) const;
 
  private:

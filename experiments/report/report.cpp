@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <regex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -157,6 +158,12 @@ std::string time_table(const Json& seconds) {
   return "<h3>Time</h3>\n<table>\n" + rows + row("together", " class=\"number\"", duration(total)) + "</table>\n";
 }
 
+// A command of `reproduce` without those that were asked for.
+std::string without_experiments(const std::string& command) {
+  static const std::regex option(" --experiments(=[^ ]*|( [^- ][^ ]*)*)");
+  return std::regex_replace(command, option, "");
+}
+
 // What to type for this page, and for parts of it.
 std::string commands(const Json& manifest, const std::filesystem::path& folder) {
   const auto line = [](const std::string& command, const std::string& does) {
@@ -174,7 +181,8 @@ std::string commands(const Json& manifest, const std::filesystem::path& folder) 
     if (const Json kept = manifest.value("kept", Json::array()); !kept.empty()) {
       std::string names;
       for (const Json& name : kept) names += (names.empty() ? "" : ",") + name.get<std::string>();
-      html += line(command + " --experiments " + names, "What was there of an earlier run, by itself:");
+      html += line(without_experiments(command) + " --experiments " + names,
+                   "What was there of an earlier run, by itself:");
     }
   }
   return html +
@@ -189,7 +197,8 @@ Json gathered(const Json& manifest, Json results) {
   if (program == "finetune" || std::ranges::find(catalogue(), program, &Experiment::name) == catalogue().end())
     throw std::invalid_argument("they are of `" + program + "`, which has no figures");
   Json whole{{"seconds", Json::object()}};
-  if (results.contains("seconds")) whole["seconds"][program] = results.at("seconds");  // a sweep's stages have theirs
+  if (results.contains("seconds"))
+    whole["seconds"][program] = results.at("seconds");  // a sweep of earlier days tells none
   results.erase("seconds");
   whole[program] = std::move(results);
   return whole;

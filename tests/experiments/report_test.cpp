@@ -91,8 +91,8 @@ BOOST_AUTO_TEST_CASE(reproduce_runs_every_experiment_and_writes_a_report) {
   }
   for (const std::string stage : {"pretrain", "finetune_standard", "finetune_linear", "single_task", "task_negation"})
     BOOST_CHECK_GT(results.at("seconds").at(stage).get<double>(), 0.0);
-  // Loss, scatter, two of addition, bars, one pair of three tasks, error, three of the kernel, from random weights, solved.
-  BOOST_CHECK_EQUAL(count(page, "<svg"), 12);
+  // Loss, scatter, two of addition, bars, one pair of three tasks, error, three of the kernel, from random weights, solved, two against length.
+  BOOST_CHECK_EQUAL(count(page, "<svg"), 14);
   BOOST_CHECK_EQUAL(count(page, "<svg"), count(page, "</svg>"));
   check_says(page, "reproduce" + kTasks + "--experiments all --out ");
   // Nothing outside the page is needed: no address but the names of SVG's own vocabulary, no script.
@@ -102,6 +102,9 @@ BOOST_AUTO_TEST_CASE(reproduce_runs_every_experiment_and_writes_a_report) {
   const ProcessResult again = run_process("{bin}/reproduce" + kTasks + "--out " + finished_run());
   for (const std::string stage : {"pretrain", "single task", "task addition", "task negation", "disentanglement"})
     check_says(again.output, stage + ": already done");
+  for (const std::string line :
+       {"In short, means over tasks", "negated: the task", "light share of the map", "kernel cosine"})
+    check_says(again.output, line);
   check_silent(again.output, "kernel regression");  // what takes long is not asked for, but its results are kept
   BOOST_CHECK_EQUAL(read_json(finished_run() + "/results.json").dump(), results.dump());
 }
@@ -138,13 +141,19 @@ BOOST_AUTO_TEST_CASE(experiments_can_be_chosen) {
   check_silent(text_of(folder.path() / "report.html"), "Task addition");
   BOOST_CHECK(!read_json(folder.path() / "manifest.json").contains("kept"));
 
-  // What the next one is not asked for stays.
+  // What the next one is not asked for stays, and where nothing is computed the manifest tells of the run that did.
+  const std::string manifest = read_json(folder.path() / "manifest.json").dump();
   const ProcessResult third = run_process(command + "pretrain");
   BOOST_REQUIRE_MESSAGE(third.status == 0, third.output);
   BOOST_CHECK_EQUAL(read_json(folder.path() / "results.json").dump(), results.dump());
-  BOOST_CHECK(read_json(folder.path() / "manifest.json").at("kept") ==
-              Json({"finetune", "single_task", "linearization_error"}));
-  check_says(text_of(folder.path() / "report.html"), "Single-task test accuracy");
+  BOOST_CHECK_EQUAL(read_json(folder.path() / "manifest.json").dump(), manifest);
+  const ProcessResult fourth = run_process(command + "task_addition");
+  BOOST_REQUIRE_MESSAGE(fourth.status == 0, fourth.output);
+  BOOST_CHECK(read_json(folder.path() / "manifest.json").at("kept") == Json({"single_task", "linearization_error"}));
+  const std::string page = text_of(folder.path() / "report.html");
+  check_says(page, "Single-task test accuracy");
+  check_says(page, folder.path().string() + " --experiments single_task,linearization_error");
+  check_silent(page, "task_addition --experiments");
 
   const std::string nowhere = (folder.path() / "refused").string();
   const ProcessResult negation = run_process(

@@ -40,9 +40,11 @@ const Options kShort{"--preset",     "smoke", "--tasks",       "digits,signs",
                      "--control",    "none",  "--threads",     "2",
                      "--save-every", "0",     "--experiments", "single_task,task_addition"};
 
-Options longer(const std::string& experiments) {  // enough to be killed in every stage
+Options longer(const std::string& experiments,
+               const std::string& control = "none") {  // enough to be killed in every stage
   Options options = kShort;
   options.back() = experiments;
+  *std::ranges::find(options, "none") = control;
   options.insert(options.end(), {"--pretrain-steps", "30", "--finetune-steps", "20"});
   return options;
 }
@@ -195,12 +197,17 @@ std::string kill_at_random_times(const Options& options, int kills_wanted, engin
 
 BOOST_AUTO_TEST_CASE(runs_killed_at_fifty_random_times_end_with_the_same_bits) {
   engine::Random random({kSeed});
-  const std::string chain = kill_at_random_times(longer("single_task,task_addition"), 25, random);
-  const std::string others = kill_at_random_times(longer("disentanglement,random_init,kernel_regression"), 25, random);
+  const std::string chain = kill_at_random_times(longer("single_task,task_addition"), 18, random);
+  const std::string others = kill_at_random_times(longer("disentanglement,random_init,kernel_regression"), 14, random);
+  const std::string with_control =
+      kill_at_random_times(longer("task_negation,linearization_error,ntk_localization", "objects"), 9, random);
+  const std::string sweep = kill_at_random_times(longer("pretraining_length"), 9, random);
   // The kills met what they were to meet.
   BOOST_CHECK_GT(occurrences(chain, "pretrain: going on after step"), 0);
   BOOST_CHECK_GT(occurrences(chain, "(linear): going on after step"), 0);
   BOOST_CHECK_GT(occurrences(others, "(standard): going on after step"), 0);
+  BOOST_CHECK_GT(occurrences(with_control, "negation: already done"), 0);
+  BOOST_CHECK_GT(occurrences(sweep, "disentanglement: already done"), 0);
 }
 
 // The disk fills up in the midst of any one file, or the process ends there.
