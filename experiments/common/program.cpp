@@ -47,7 +47,10 @@ void add_recipe_options(CommandLine& line, CommonOptions& options, std::span<con
       add(number, std::get<0>(number.in)).at_least_one();
     } else {
       add(number, std::get<1>(number.in))
-          .between(number.least, kLargestRecipeNumber, number.least > 0.0 ? "a positive number" : "not negative");
+          .between(number.least, number.most,
+                   number.most == 1.0   ? "a share, 0 to 1"
+                   : number.least > 0.0 ? "a positive number"
+                                        : "not negative");
     }
   }
   if (is_among(Part::finetuning, parts)) {

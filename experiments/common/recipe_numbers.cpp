@@ -20,6 +20,15 @@ constexpr std::array kNumbers{
                  [](Recipe& r) { return &r.pretrain.images_per_domain; }},
     RecipeNumber{Part::pretraining, "pretrain-lr", "Learning rate of pre-training",
                  [](Recipe& r) { return &r.pretrain.lr; }, kAboveZero},
+    RecipeNumber{Part::pretraining, "domain-only", "Share of captions that name no class",
+                 [](Recipe& r) { return &r.pretrain.domain_only; }, 0.0, 1.0},
+    RecipeNumber{Part::pretraining, "wrong-class", "Of the others, the share that names another class",
+                 [](Recipe& r) { return &r.pretrain.wrong_class; }, 0.0, 1.0},
+    RecipeNumber{Part::pretraining, "alias",
+                 "Share of captions with a class's second, rarer word, which zero-shot uses",
+                 [](Recipe& r) { return &r.pretrain.alias; }, 0.0, 1.0},
+    RecipeNumber{Part::pretraining, "wrong-alias", "Of those, the share that names another class",
+                 [](Recipe& r) { return &r.pretrain.wrong_alias; }, 0.0, 1.0},
     RecipeNumber{Part::finetuning, "finetune-steps", "Steps of fine-tuning",
                  [](Recipe& r) { return &r.finetune.steps; }},
     RecipeNumber{Part::finetuning, "batch", "Images of a step of fine-tuning",
@@ -48,8 +57,8 @@ constexpr std::array kNumbers{
 bool is_among(Part part, std::span<const Part> parts) { return std::ranges::find(parts, part) != parts.end(); }
 
 void RecipeNumber::set(Recipe& recipe, double value) const {
-  std::string range = least > 0.0 ? "numbers above 0 up to 1000" : "numbers from 0 to 1000";
-  bool fits = value >= least && value <= kLargestRecipeNumber;
+  std::string range = std::string(least > 0.0 ? "numbers above 0 up to " : "numbers from 0 to ") + written(most);
+  bool fits = value >= least && value <= most;
   if (is_whole()) {
     range = "whole numbers from 1 to " + std::to_string(kLargestCount);
     fits = value >= least && value <= static_cast<double>(kLargestCount) && std::floor(value) == value;

@@ -63,6 +63,7 @@ BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
              "--seed: Value 18446744073709551616 is above 18446744073709551615");
   check_says(run_process("{bin}/sweep --values 1 --seeds 0,18446744073709551616"), "18446744073709551616 is above");
   check_says(run_process("{bin}/pretrain --images-per-domain 10000001"), "10000001 not in range");
+  check_says(run_process("{bin}/pretrain --wrong-alias 1.5"), "--wrong-alias");
   check_says(run_process("{bin}/pretrain --pretrain-lr nan"), "--pretrain-lr: Value nan is not a number");
 }
 
