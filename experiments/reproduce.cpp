@@ -12,6 +12,7 @@
 #include "experiments/common/stopwatch.hpp"
 #include "experiments/report/catalogue.hpp"
 #include "experiments/report/report.hpp"
+#include "experiments/report/summary.hpp"
 
 namespace experiments {
 namespace {
@@ -117,7 +118,7 @@ void keep_earlier(const Json& earlier, Json& results, Json& manifest) {
   results = std::move(in_order);
 }
 
-// The main table; of chosen experiments, the tables of each.
+// The main table and a summary; of chosen experiments, the tables of each.
 void print_tables(const Json& results, const Options& options) {
   for (const Experiment& experiment : catalogue()) {
     if (!results.contains(experiment.name)) continue;
@@ -127,6 +128,7 @@ void print_tables(const Json& results, const Options& options) {
       std::printf("\n%s\n", addition_table(results.at(experiment.name)).c_str());
     }
   }
+  if (options.experiments.empty() || options.asks_for(kAll)) std::printf("%s\n", summary_table(results).c_str());
 }
 
 void reproduce(const Options& options) {
@@ -181,7 +183,7 @@ int main(int argc, char** argv) {
   known.emplace_back(kAll);
   line.option("--experiments", options.experiments,
               "Which to run, with what they need before them, or all that these tasks allow (default: these, without "
-              "random_init and kernel_regression, which take long); the results of others "
+              "random_init, kernel_regression and pretraining_length, which take long); the results of others "
               "that are in --out stay in the report")
       .among(known);
   return run_program(line, argc, argv, [&] { reproduce(options); });

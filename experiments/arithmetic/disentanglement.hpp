@@ -1,5 +1,5 @@
 // How far two task vectors disturb each other: the disentanglement error over a grid of coefficients.
-//                                                              [Ortiz-Jimenez et al. 2023, equation 4, figures 3 and 6]
+//                                                              [Ortiz-Jimenez et al. 2023, figures 3 and 6]
 //   ξ(α1, α2) = Σ_t E_{x of task t} [ argmax f(x; θ0 + α_t τ_t) ≠ argmax f(x; θ0 + α1 τ1 + α2 τ2) ],   t = 1, 2
 //
 // for the network (standard) and the tangent models with the same (posthoc) and with their own τ (linear). A tangent

@@ -240,6 +240,7 @@ Json add_up(const std::vector<AddedOutputs>& tasks) {
   }
   result["absolute"] = mean(added);
   result["normalised"] = or_null(normalised(added, single));
+  result["gap_closed"] = or_null(gap_closed(added, single, accuracies(&AddedOutputs::test, 0.0, 0)));
   return result;
 }
 
@@ -398,7 +399,8 @@ std::string kernel_regression_table(const Json& results) {
   for (const char* solver : kSolvers) {
     const Json& addition = results.at("addition").at(solver);
     text += "all tasks added, " + std::string(solver) + ": " + percent(addition.at("absolute").get<double>()) +
-            ", normalised " + or_dash(addition.at("normalised"), percent) + ", alpha " +
+            ", normalised " + or_dash(addition.at("normalised"), percent) + ", gap closed " +
+            or_dash(addition.value("gap_closed", Json()), percent) + ", alpha " +
             decimals(addition.at("alpha").get<double>(), 2) + "\n";
   }
   const auto value = [&](const char* key) {

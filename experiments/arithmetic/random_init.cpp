@@ -5,6 +5,7 @@
 
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/task_arithmetic.hpp"
+#include "experiments/common/progress.hpp"
 #include "experiments/common/text_table.hpp"
 
 namespace experiments {
@@ -26,6 +27,7 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
     // A file of `pretrain` is about heads from word vectors; other words are not in it.
     if (random.words.identity.empty()) save_pretrained(folder / "random.safetensors", random);
     const std::filesystem::path finetuned = folder / "finetune";
+    say("random_init: every task once more, from the weights that pre-training began with");
     double seconds = finetune_all(context, random, tasks, finetuned);
     Json results{{"tasks", task_names(tasks, "none")}};
     const TaskVectorInputs of_random{random, tasks, "none", finetuned};

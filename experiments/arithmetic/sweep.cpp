@@ -15,6 +15,7 @@
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/task_arithmetic.hpp"
 #include "experiments/common/finetuning.hpp"
+#include "experiments/common/progress.hpp"
 #include "experiments/common/recipe_numbers.hpp"
 #include "experiments/common/text_table.hpp"
 #include "models/vit.hpp"
@@ -97,6 +98,8 @@ const std::vector<Quantity>& quantities() {
                                           {"normalised", "/normalised"},
                                           {"gap_closed", "/gap_closed"},
                                           {"alpha", "/alpha"},
+                                          {"validation_at_one", "/validation_at_one"},
+                                          {"control", "/control"},
                                           {"xi_at_one", "/xi/at_one"},
                                           {"xi_zero_to_one", "/xi/mean_zero_to_one"},
                                           {"xi_search_box", "/xi/mean_search_box"},
@@ -159,28 +162,35 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
   note_cut(fingerprint, settings.cut);
   note_cut(results, settings.cut);
   const Json manifest = folder.begin("sweep", fingerprint, *seeds.begin(), context.pool.threads());
+  double seconds = 0.0;  // of finished stages as well
+  std::size_t done = 0;
   for (const double value : values) {
     const RunFolder of_value(folder / (settings.vary + "_" + written(value)));
     std::vector<Json> runs;
     for (const std::uint64_t seed : seeds) {
       const std::string name = "seed_" + std::to_string(seed);
       const Context own{with(context.recipe, settings.vary, value), seed, context.pool};
+      say(settings.vary + " " + written(value) + ", seed " + std::to_string(seed) + ": run " + std::to_string(++done) +
+          " of " + std::to_string(values.size() * seeds.size()));
       const RunFolder here(of_value / name);
       const RunFolder pretrain_folder(shares_pretraining ? folder / name : here / "pretrain");
-      Json run{
-          {"value", value}, {"seed", seed}, {"final_loss", pretrain(own, sources, pretrain_folder).at("final_loss")}};
+      const Json pretraining = pretrain(own, sources, pretrain_folder);
+      Json run{{"value", value}, {"seed", seed}, {"final_loss", pretraining.at("final_loss")}};
       Pretrained pretrained = load_pretrained(pretrain_folder / "pretrained.safetensors");
       pretrained.cut = settings.cut;
       const TaskVectorInputs inputs{pretrained, sources, control, here / "finetune"};
       run["head_overlap"] = overlap_of(inputs);
-      finetune_all(own, pretrained, without_control(inputs).sources, inputs.finetuned);
+      seconds += pretraining.at("seconds").get<double>() +
+                 finetune_all(own, pretrained, without_control(inputs).sources, inputs.finetuned);
       run.update(task_arithmetic(own, inputs, settings.grid_images, here));
+      seconds += run.at("seconds").get<double>();
       run.erase("seconds");
       results["runs"].push_back(run);
       runs.push_back(std::move(run));
     }
     results["summary"].push_back(summary_of(value, runs));
   }
+  results["seconds"] = seconds;
   folder.finish(manifest, results);
   return results;
 }

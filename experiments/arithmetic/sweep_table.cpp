@@ -113,7 +113,16 @@ std::string sweep_table(const Json& results) {
       "pairs and over [0,1]^2\n" +
       tables.text({of_modes("gap", "closed", "gap_closed", percent),
                    of_modes("xi", "[0,1]^2", "xi_zero_to_one", three_decimals)});
-  if (const auto control = results.at("control").get<std::string>(); control != "none") {
+  const auto control = results.at("control").get<std::string>();
+  const bool knows_sums = results.at("summary").at(0).at("modes").at("standard").contains("validation_at_one");
+  if (knows_sums) {  // not told by results of earlier days
+    std::vector<Group> groups{of_modes("all added,", "alpha = 1", "validation_at_one", percent)};
+    if (control != "none") groups.push_back(of_modes("control,", "all added", "control", percent));
+    text += "\nThe sum of all with alpha = 1, where standard collapses, on validation images" +
+            std::string(control == "none" ? "" : "; the control (" + control + ") with the sum, alpha chosen") + "\n" +
+            tables.text(groups);
+  }
+  if (control != "none") {
     text += "\nNegation: test accuracy in percent on the task whose vector is subtracted, and on the control (" +
             control + ")\n" +
             tables.text({of_modes("target", "", "negation_target", percent),

@@ -68,7 +68,9 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
           {"absolute", added.at("absolute")},
           {"normalised", added.at("normalised")},
           {"gap_closed", added.at("gap_closed")},
-          {"alpha", added.at("alpha")}};
+          {"alpha", added.at("alpha")},
+          {"validation_at_one", added.at("curve").at("absolute").back()}};  // the grid ends at α = 1
+    if (addition.contains("control")) of["control"] = addition.at("control").at(mode);
     for (const char* key : {"at_one", "mean_zero_to_one", "mean_search_box"})
       of["xi"][key] = pairs.empty() ? Json(nullptr) : Json(mean_over_pairs(pairs, mode, key));
     if (!negation.is_null()) {

@@ -150,6 +150,24 @@ std::vector<Experiment> all_experiments() {
                   .table = kernel_regression_table,
                   .figures = kernel_regression_figures,
                   .by_default = false});
+  list.push_back({.name = "pretraining_length",
+                  .title = "Against the length of pre-training",
+                  .question = "From how much pre-training does task arithmetic come? The whole chain once more, after "
+                              "fewer steps and after none.",
+                  .run =
+                      [](const Chain& chain, const RunFolder& folder) {
+                        const Context& context = chain.context;
+                        const TaskVectorInputs& inputs = chain.inputs;
+                        return sweep(context, inputs.sources, inputs.control,
+                                     {.values = default_lengths(context.recipe.pretrain.steps),
+                                      .seeds = {context.seed},
+                                      .grid_images = disentanglement_grid(chain.preset).images,
+                                      .cut = inputs.pretrained.cut},
+                                     folder);
+                      },
+                  .table = sweep_table,
+                  .figures = sweep_figures,
+                  .by_default = false});
   list.push_back({.name = "sweep",
                   .title = "Against one number of the recipe",
                   .question = "Where do the effects appear, where do they vanish, and how much of them is chance?",

@@ -454,8 +454,8 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
   };
   Figure figure{.caption =
                     "Distance of the network from its tangent model along the task vectors, mean over tasks. Left: "
-                    "the whole vector, of both kinds of fine-tuning; the dotted line has slope 2, that of the "
-                    "second-order term. Right: the parts of the standard vectors in each group of parameters.",
+                    "the whole vector, of both kinds of fine-tuning. Right: the parts of the standard vectors in each "
+                    "group of parameters. The dotted lines have slope 2, that of the second-order term.",
                 .script =
                     "set multiplot layout 1,2\nset logscale xy\nset format y '%.0e'\nset xlabel 'alpha'\n"
                     "set ylabel 'error |f - f_lin|'\nset key bottom right\nset xrange [" +
@@ -480,23 +480,27 @@ std::vector<Figure> linearization_error_figures(const Json& results) {
     parts.push_back(add(mode, curve) + " lt " + (mode == "standard" ? "1" : "3") + " title " + quoted(mode));
   }
   if (parts.empty()) return {};
-  if (start > 0.0) {
-    // A little below the curves, so as not to hide them.
-    parts.push_back(number(start / 3.0) + " * (x / " + number(alphas.at(0)) +
+  const auto add_slope = [&](double from) {  // a little below the curves, so as not to hide them
+    if (!(from > 0.0)) return;
+    parts.push_back(number(from / 3.0) + " * (x / " + number(alphas.at(0)) +
                     ")**2 with lines lc rgb '#7f7f7f' lw 1.5 dt 3 title 'slope 2'");
-  }
+  };
+  add_slope(start);
   figure.script += plot(parts);
   parts.clear();
   std::size_t style = 0;
+  start = 0.0;  // of the lowest
   for (const Json& name : results.at("groups")) {
     const auto group = name.get<std::string>();
     if (group == "all") continue;
     const std::vector<double> curve = mean_curve("standard", group);
     ++style;
     if (curve.empty()) continue;
+    start = start == 0.0 ? curve.front() : std::min(start, curve.front());
     parts.push_back(add("group" + std::to_string(style), curve) + " lt " + std::to_string(style) + " title " +
                     quoted(group));
   }
+  add_slope(start);
   if (!parts.empty()) {
     figure.script +=
         "set key outside right center\nset lmargin at screen 0.53\nset rmargin at screen 0.83\n" + plot(parts);

@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(results_alone_are_drawn_as_reproduce_drew_them) {
   std::ofstream(folder / "figures/alchemy_1.svg") << "of an experiment that this run did not have";
   const ProcessResult drawn = run_process("{bin}/figures '" + folder.string() + "'");
   BOOST_REQUIRE_MESSAGE(drawn.status == 0, drawn.output);
-  check_says(drawn, "figures: 11 in " + folder.string() + "/figures\n");
+  check_says(drawn, "figures: 13 in " + folder.string() + "/figures\n");
   std::string page = text_of(folder / "report.html");
   for (std::size_t at; (at = page.find(folder.string())) != std::string::npos;)
     page.replace(at, folder.string().size(), finished_run());
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(results_alone_are_drawn_as_reproduce_drew_them) {
     BOOST_CHECK(svg.starts_with("<svg") && page.find(svg) != std::string::npos);
     ++files;
   }
-  BOOST_CHECK_EQUAL(files, 11u);
+  BOOST_CHECK_EQUAL(files, 13u);
 }
 
 BOOST_AUTO_TEST_CASE(the_results_of_one_program_are_drawn_too) {

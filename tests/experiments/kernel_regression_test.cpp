@@ -187,6 +187,7 @@ BOOST_AUTO_TEST_CASE(the_program_compares_the_solution_with_adamw) {
   BOOST_CHECK_EQUAL(adam.at("alpha"), linear.at("alpha"));
   BOOST_CHECK_EQUAL(adam.at("absolute"), linear.at("absolute"));
   BOOST_CHECK_EQUAL(adam.at("normalised"), linear.at("normalised"));
+  BOOST_CHECK_EQUAL(adam.at("gap_closed"), linear.at("gap_closed"));
   BOOST_CHECK_EQUAL(adam.at("validation_curve").dump(), linear.at("validation_curve").dump());
 
   // The weights are a fine-tuning in linear mode like any other.

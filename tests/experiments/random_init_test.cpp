@@ -32,6 +32,10 @@ void check_summary(const Json& summary, const std::string& folder) {
     BOOST_CHECK_EQUAL(of.at("single_task").get<double>(), average(addition.at("single_task").at(mode)));
     BOOST_CHECK_EQUAL(of.at("absolute"), addition.at("addition").at(mode).at("absolute"));
     BOOST_CHECK_EQUAL(of.at("gap_closed"), addition.at("addition").at(mode).at("gap_closed"));
+    BOOST_REQUIRE_EQUAL(addition.at("alpha_grid").back(), 1.0);
+    BOOST_CHECK_EQUAL(of.at("validation_at_one"), addition.at("addition").at(mode).at("curve").at("absolute").back());
+    BOOST_CHECK_EQUAL(of.contains("control"), addition.contains("control"));
+    if (addition.contains("control")) BOOST_CHECK_EQUAL(of.at("control"), addition.at("control").at(mode));
     BOOST_REQUIRE_EQUAL(map.at("pairs").size(), 1u);
     BOOST_CHECK_EQUAL(of.at("xi").at("at_one"), map.at("pairs")[0].at("modes").at(mode).at("xi_sum")[4][4]);
   }
@@ -170,6 +174,7 @@ BOOST_AUTO_TEST_CASE(a_sweep_refuses_what_it_cannot_vary) {
   refused("sweep --vary width --values 8,0", 1, "--width takes whole numbers from 1 to 10000000; arrived 0");
   refused("sweep --vary width --values 8.5", 1, "--width takes whole numbers from 1 to 10000000; arrived 8.5");
   refused("sweep --vary finetune-lr --values=-1", 1, "--finetune-lr takes numbers above 0 up to 1000; arrived -1");
+  refused("sweep --vary wrong-class --values 0,1.5", 1, "--wrong-class takes numbers from 0 to 1; arrived 1.5");
   refused("sweep --vary finetune-lr --values 0.1,nan", 1, "arrived nan");
   refused("sweep --vary finetune-lr --values 0.1,0.10000000000001", 1, "two values of finetune-lr are written 0.1");
   refused("sweep --vary heads --values 2,3", 1, "cannot vary heads to 3: ");
