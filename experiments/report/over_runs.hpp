@@ -1,0 +1,17 @@
+// Mean and deviation, over runs that differ in their seed, of every number in their results.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/common/recipe.hpp"
+
+namespace experiments {
+
+// A row for each number whose path, as /addition/linear/absolute, begins with `only`: mean, deviation (of the sample) and what each
+// run has. Beside what has a number for each task stands their average; beside what has `standard` and `linear`, their
+// difference within each run, whose spread is smaller than theirs. Of lists of numbers, such as curves, only one that
+// `only` names, or an element of it, is shown. Throws std::invalid_argument if there is no such number.
+std::string over_runs_table(const std::vector<Json>& runs, const std::string& only);
+
+}  // namespace experiments

@@ -1,0 +1,76 @@
+// Means over runs of the numbers in their results, against means written out by hand.
+#include "experiments/report/over_runs.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "tests/experiments/finished_run.hpp"
+
+using experiments::Json;
+using tests::check_says;
+using tests::run_process;
+
+BOOST_AUTO_TEST_SUITE(over_runs)
+
+namespace {
+
+Json run(double a, double b, double linear) {
+  return {{"tasks", {"a", "b"}},
+          {"single", {{"standard", {{"a", a}, {"b", b}}}, {"linear", {{"a", linear}, {"b", linear}}}}},
+          {"alpha", {{"standard", 0.25}, {"linear", 0.5}}},
+          {"curve", {1.0, 2.0}},
+          {"pairs", {{{"xi", a}}}}};
+}
+
+// The row with this path, its blanks one each.
+std::string row(const std::string& table, const std::string& path) {
+  const std::size_t begin = table.find("\n" + path + " ");
+  BOOST_REQUIRE_MESSAGE(begin != std::string::npos, path << " is not in:\n" << table);
+  std::string words;
+  for (const char c : table.substr(begin + 1, table.find('\n', begin + 1) - begin - 1)) {
+    if (c != ' ' || (!words.empty() && words.back() != ' ')) words += c;
+  }
+  return words;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(each_number_its_average_over_tasks_and_the_difference_of_the_modes) {
+  const std::vector<Json> runs{run(0.25, 0.75, 1.0), run(0.5, 1.0, 1.0)};
+  const std::string table = experiments::over_runs_table(runs, "");
+  BOOST_CHECK_EQUAL(row(table, "/single/standard/a"), "/single/standard/a | 0.375 0.1768 | 0.25 0.5");
+  BOOST_CHECK_EQUAL(row(table, "/single/standard average"), "/single/standard average | 0.625 0.1768 | 0.5 0.75");
+  BOOST_CHECK_EQUAL(row(table, "/single average linear - standard"),
+                    "/single average linear - standard | 0.375 0.1768 | 0.5 0.25");
+  BOOST_CHECK_EQUAL(row(table, "/single/b linear - standard"), "/single/b linear - standard | 0.125 0.1768 | 0.25 0");
+  BOOST_CHECK_EQUAL(row(table, "/alpha linear - standard"), "/alpha linear - standard | 0.25 0 | 0.25 0.25");
+  BOOST_CHECK_EQUAL(row(table, "/pairs/0/xi"), "/pairs/0/xi | 0.375 0.1768 | 0.25 0.5");
+  BOOST_CHECK_EQUAL(table.find("curve"), std::string::npos);
+  BOOST_CHECK_EQUAL(row(experiments::over_runs_table(runs, "/curve"), "/curve/1"), "/curve/1 | 2 0 | 2 2");
+  BOOST_CHECK_THROW(experiments::over_runs_table(runs, "/nothing"), std::invalid_argument);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_run_lacks_is_left_out_of_its_mean) {
+  const std::string table =
+      experiments::over_runs_table({Json{{"a", 2.0}}, Json{{"a", nullptr}}, Json{{"a", 4.0}}}, "");
+  BOOST_CHECK_EQUAL(row(table, "/a"), "/a | 3 1.414 | 2 - 4");
+}
+
+BOOST_AUTO_TEST_CASE(the_program_reads_runs_and_refuses_what_is_none) {
+  const std::string stage = tests::finished_run() + "/task_addition";
+  const tests::ProcessResult twice = run_process("{bin}/spread " + stage + " " + stage + " --only /addition");
+  BOOST_CHECK_EQUAL(twice.status, 0);
+  check_says(twice, "/addition/linear/absolute");
+  check_says(twice, "/addition/absolute linear - standard");
+  for (const auto& [arguments, message] :
+       {std::pair(stage, "needs two runs at least"),
+        std::pair(stage + " /nowhere", "/nowhere/results.json: no such file"),
+        std::pair(stage + " " + stage + " --only /addtion", "begins with '/addtion'")}) {
+    const tests::ProcessResult refused = run_process("{bin}/spread " + arguments);
+    BOOST_CHECK_EQUAL(refused.status, 1);
+    check_says(refused, message);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
