@@ -6,6 +6,7 @@ Shapes: B batch, T tokens, w width, H heads, d = w / H, p patch, g grid, E embed
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from works import LAYER_NORM_EPS, LOGIT_SCALE, Work
@@ -41,12 +42,21 @@ def patches(images: Array, p: int) -> Array:
     return images.reshape(B, 3, g, p, g, p).transpose(0, 2, 4, 1, 3, 5).reshape(B, g * g, 3 * p * p)
 
 
-def attention(params: Params, name: str, x: Array, heads: int, queries: int | None) -> Array:
+def nth(x: Array, axis: int, n: int) -> Array:
+    """x[..., n, ...] as a product with a unit vector: neural-tangents' structured derivatives have no rule for slices."""
+    return jnp.tensordot(x, np.eye(x.shape[axis], dtype=np.float32)[n], axes=(axis, 0))
+
+
+def attention(params: Params, name: str, x: Array, heads: int, queries: int | None, slices: bool) -> Array:
     """Self-attention of the first `queries` tokens (None: all) to all.  x [B, T, w] -> [B, queries, w]."""
     B, T, w = x.shape
     d = w // heads
     weight, bias = params[f"{name}.in_proj_weight"], params[f"{name}.in_proj_bias"]
-    if queries is None:
+    if not slices:
+        Q = T
+        qkv = (product(x, weight) + bias).reshape(B, T, 3, heads, d)
+        q, k, v = (nth(qkv, 2, n).swapaxes(1, 2) for n in range(3))
+    elif queries is None:
         Q = T
         q, k, v = (product(x, weight) + bias).reshape(B, T, 3, heads, d).transpose(2, 0, 3, 1, 4)
     else:
@@ -58,23 +68,26 @@ def attention(params: Params, name: str, x: Array, heads: int, queries: int | No
     return linear(params, f"{name}.out_proj", y)
 
 
-def block(params: Params, name: str, x: Array, heads: int, queries: int | None) -> Array:
-    y = attention(params, f"{name}.attn", layer_norm(params, f"{name}.ln_1", x), heads, queries)
+def block(params: Params, name: str, x: Array, heads: int, queries: int | None, slices: bool) -> Array:
+    y = attention(params, f"{name}.attn", layer_norm(params, f"{name}.ln_1", x), heads, queries, slices)
     x = (x if queries is None else x[:, :queries]) + y
     h = quick_gelu(linear(params, f"{name}.mlp.c_fc", layer_norm(params, f"{name}.ln_2", x)))
     return x + linear(params, f"{name}.mlp.c_proj", h)
 
 
-def features(params: Params, images: Array, work: Work) -> Array:
-    """f(x; theta), not normalised.  images [B, 3, image, image] -> [B, E]."""
+def features(params: Params, images: Array, work: Work, slices: bool = True) -> Array:
+    """f(x; theta), not normalised.  images [B, 3, image, image] -> [B, E].
+
+    Without slices all tokens are computed in the last block as well.
+    """
     B, w = images.shape[0], work.width
     tokens = product(patches(images, work.patch), params["conv1.weight"].reshape(w, -1))
     first = jnp.broadcast_to(params["class_embedding"], (B, 1, w))
     x = layer_norm(params, "ln_pre", jnp.concatenate([first, tokens], axis=1) + params["positional_embedding"])
     for n in range(work.depth):
         last = n + 1 == work.depth
-        x = block(params, f"transformer.resblocks.{n}", x, work.heads, 1 if last else None)
-    return layer_norm(params, "ln_post", x[:, 0]) @ params["proj"]
+        x = block(params, f"transformer.resblocks.{n}", x, work.heads, 1 if last and slices else None, slices)
+    return layer_norm(params, "ln_post", x[:, 0] if slices else nth(x, 1, 0)) @ params["proj"]
 
 
 def head_loss(z: Array, head: Array, labels: Array) -> Array:

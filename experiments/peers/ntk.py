@@ -4,8 +4,9 @@ All compute K_ij = <J(x_i)^T w, J(x_j)^T w> of one output direction w for images
 processors. Each turn of ours is a fresh process with one untimed kernel before the timed one; JAX is compiled and warmed up.
 The two JAX kernels are compared with each other; ours is held to torch.func by tests/nn/ntk_test.cpp.
 
-    python3 -m venv .ntk && .ntk/bin/pip install jax==0.4.30 jaxlib==0.4.30 'numpy<2' frozendict
+    python3 -m venv .ntk && .ntk/bin/pip install jax==0.4.23 jaxlib==0.4.23 'numpy<2' 'scipy<1.13' frozendict
     .ntk/bin/pip install --no-deps neural-tangents==0.6.5     # the newest; its TensorFlow bridge is not needed
+                                  # with JAX 0.4.30 its structured derivatives fail: what they call is gone
     .ntk/bin/python experiments/peers/ntk.py --benchmark build/release/bin/benchmark --threads 2
 
 Where JAX ends with "could not append a binary post-op" (seen on a processor without AVX-512), its oneDNN rewriter is turned
@@ -13,6 +14,7 @@ off by XLA_FLAGS=--xla_disable_hlo_passes=onednn-matmul-rewriter,onednn-ops-rewr
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -63,11 +65,12 @@ def peers(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
     images = jnp.asarray(inputs.batch(work, options.images)[0])
     w = jnp.asarray(np.random.default_rng(4).standard_normal((work.embedding, 1), dtype=np.float32))
 
-    def output(params, images):  # [N, 1]
-        return features(params, images, work) @ w
+    def output(params, images, slices=True):  # [N, 1]
+        return features(params, images, work, slices) @ w
 
-    def tangents(implementation):
-        kernel = nt.empirical_ntk_fn(output, trace_axes=(), vmap_axes=0, implementation=implementation)
+    def tangents(implementation, slices=True):
+        f = functools.partial(output, slices=slices)
+        kernel = nt.empirical_ntk_fn(f, trace_axes=(), vmap_axes=0, implementation=implementation)
         return jax.jit(lambda images, params: kernel(images, None, params))
 
     def jacobian(images, params):
@@ -78,7 +81,7 @@ def peers(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
 
     built = {
         "neural_tangents": tangents(nt.NtkImplementation.JACOBIAN_CONTRACTION),
-        "neural_tangents_structured": tangents(nt.NtkImplementation.STRUCTURED_DERIVATIVES),
+        "neural_tangents_structured": tangents(nt.NtkImplementation.STRUCTURED_DERIVATIVES, slices=False),
         "jacobian": jax.jit(jacobian),
     }
     found: dict[str, Callable[[], object]] = {}
