@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "engine/tensor/tensor.hpp"
@@ -30,11 +32,29 @@ class Var {
   std::shared_ptr<const Tracer> tracer_;  // null for a plain value
 };
 
+// A list that is handed over. Its [] is checked, since a function and whoever gives it its inputs are written in two places.
+template <class T>
+class ListSpan : public std::span<const T> {
+ public:
+  using std::span<const T>::span;
+  ListSpan(std::span<const T> list) : std::span<const T>(list) {}  // NOLINT: what it is, checked
+  const T& operator[](std::size_t i) const {                       // throws std::out_of_range
+    if (i >= this->size()) refuse(i);
+    return std::span<const T>::operator[](i);
+  }
+
+ private:
+  [[noreturn]] void refuse(std::size_t i) const {
+    throw std::out_of_range("[list] has " + std::to_string(this->size()) + " elements; number " + std::to_string(i) +
+                            " was asked for, where the first is 0.");
+  }
+};
+
 using Tangent = std::optional<Var>;  // a tangent or a cotangent; nullopt is an exact zero that costs nothing
 using Vars = std::vector<Var>;
-using VarSpan = std::span<const Var>;
+using VarSpan = ListSpan<Var>;
 using Tangents = std::vector<Tangent>;
-using TangentSpan = std::span<const Tangent>;
+using TangentSpan = ListSpan<Tangent>;
 
 bool all_plain(VarSpan x) noexcept;
 bool all_plain(TangentSpan x) noexcept;  // an absent one is plain

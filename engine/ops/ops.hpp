@@ -36,7 +36,7 @@ Var permute(const Var& x, const Axes& axes);
 Var transpose(const Var& x);  // swaps the last two axes
 Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end);
 Var pad(const Var& x, int axis, std::int64_t before, std::int64_t after);  // zeros around x along one axis
-Var concat(std::span<const Var> parts, int axis);                          // equal extents on all other axes
+Var concat(VarSpan parts, int axis);                                       // equal extents on all other axes
 Var broadcast_to(const Var& x, const Shape& shape);                        // aligned at the last axis
 Var cast(const Var& x, DType dtype);                                       // between f32 and f64
 // Rows of a table by number, as often as named: table [N, C], rows i64 [...] in 0 .. N−1 -> [..., C].

@@ -128,7 +128,7 @@ Var pad(const Var& x, int axis, std::int64_t before, std::int64_t after) {
               {x});
 }
 
-Var concat(std::span<const Var> parts, int axis) {
+Var concat(VarSpan parts, int axis) {
   if (parts.empty()) throw ShapeError("[concat] needs at least one part.");
   const int resolved = require_axis("concat", parts[0], axis);
   std::vector<Shape> shapes;

@@ -132,6 +132,17 @@ BOOST_AUTO_TEST_CASE(a_record_that_was_moved_from_is_refused) {
   BOOST_CHECK_EQUAL(taken.push(one)[0]->tensor().item(), 12.0);
 }
 
+BOOST_AUTO_TEST_CASE(an_input_that_was_not_given_is_refused) {
+  const Function sum = [](VarSpan x) { return Vars{add(x[0], x[1])}; };
+  const auto names_both = [](const std::exception& error) {
+    return std::string(error.what()).find("has 1 elements; number 1 was asked for") != std::string::npos;
+  };
+  const Vars one{scalar(1.0)};
+  BOOST_CHECK_EXCEPTION(sum(one), std::out_of_range, names_both);
+  BOOST_CHECK_EXCEPTION(linearize(sum, one), std::out_of_range, names_both);
+  BOOST_CHECK_EXCEPTION(grad(sum)(one), std::out_of_range, names_both);
+}
+
 BOOST_AUTO_TEST_CASE(a_throwing_model_leaves_no_level_open) {
   const Function fails = [](VarSpan x) -> Vars { return {add(x[0], Tensor::zeros({3}, DType::f64))}; };
   BOOST_CHECK_THROW(linearize(fails, Vars{scalar(1.0)}), ShapeError);

@@ -78,7 +78,7 @@ void check_same_bits(const Tensor& a, const Tensor& b, const std::string& what) 
   BOOST_CHECK_MESSAGE(same, what << ": bits differ");
 }
 
-double inner(std::span<const engine::Tangent> a, std::span<const engine::Tangent> b) {
+double inner(engine::TangentSpan a, engine::TangentSpan b) {
   double total = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (!a[i].has_value() || !b[i].has_value()) continue;

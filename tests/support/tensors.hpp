@@ -28,6 +28,6 @@ void check_close(const engine::Tensor& a, const engine::Tensor& b, double tolera
 void check_relative(const engine::Tensor& a, const engine::Tensor& b, double tolerance, const std::string& what);
 void check_same_bits(const engine::Tensor& a, const engine::Tensor& b, const std::string& what);
 
-double inner(std::span<const engine::Tangent> a, std::span<const engine::Tangent> b);  // Σ a b, absent ones count 0
+double inner(engine::TangentSpan a, engine::TangentSpan b);  // Σ a b, absent ones count 0
 
 }  // namespace tests
