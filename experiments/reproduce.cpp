@@ -108,10 +108,14 @@ void keep_earlier(const Json& earlier, Json& results, Json& manifest) {
       manifest["kept"].push_back(name);
     }
   }
-  Json& seconds = results["seconds"];
-  const Json earlier_seconds = earlier.value("seconds", Json::object());
-  for (const auto& [stage, time] : earlier_seconds.items()) {
-    if (!seconds.contains(stage)) seconds[stage] = time;
+  std::vector<std::string> stages{"pretrain", "finetune_standard", "finetune_linear"};
+  const std::vector<std::string> names = experiment_names();
+  stages.insert(stages.end(), names.begin(), names.end());
+  const Json& earlier_seconds = earlier.at("seconds");
+  Json seconds;  // in one order, whatever this run was asked for
+  for (const std::string& stage : stages) {
+    const Json& told = results.at("seconds").contains(stage) ? results.at("seconds") : earlier_seconds;
+    if (told.contains(stage)) seconds[stage] = told.at(stage);
   }
   Json in_order{{"seconds", std::move(seconds)}};
   in_order.update(all);
@@ -119,7 +123,7 @@ void keep_earlier(const Json& earlier, Json& results, Json& manifest) {
 }
 
 // The main table and a summary; of chosen experiments, the tables of each.
-void print_tables(const Json& results, const Options& options) {
+void print_tables(const Json& results, const Options& options, const Recipe& recipe) {
   for (const Experiment& experiment : catalogue()) {
     if (!results.contains(experiment.name)) continue;
     if (options.asks_for(experiment.name)) {
@@ -130,10 +134,11 @@ void print_tables(const Json& results, const Options& options) {
   }
   if (!options.experiments.empty() && !options.asks_for(kAll)) return;
   std::printf("%s\n", summary_table(results).c_str());
-  if (options.common.preset == "quick") {
+  const bool is_short = to_json(recipe.pretrain) == to_json(preset("quick").pretrain) && options.tasks.empty();
+  if (is_short && results.contains("task_addition")) {
     std::printf(
-        "The preset quick pre-trains for minutes only, where the lead of linear in the sum is largest; with more "
-        "pre-training it all but vanishes (docs/findings.md).\n\n");
+        "This is short pre-training, after which linear leads most in the sum; after longer it all but ties "
+        "(docs/findings.md).\n\n");
   }
 }
 
@@ -161,7 +166,7 @@ void reproduce(const Options& options) {
   if (const std::optional<Json> earlier = folder.finished(fingerprint)) keep_earlier(*earlier, results, manifest);
   folder.finish(manifest, results);
   write_report(folder.path());
-  print_tables(results, options);
+  print_tables(results, options, context.recipe);
   for (const auto& [stage, seconds] : results.at("seconds").items())
     std::printf("%-20s %s\n", stage.c_str(), duration(seconds.get<double>()).c_str());
   std::printf("%-20s %s\n", "this run", duration(stopwatch.seconds()).c_str());

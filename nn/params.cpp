@@ -1,7 +1,7 @@
 #include "nn/params.hpp"
 
 #include <cmath>
-#include <sstream>
+#include <set>
 
 #include "engine/tensor/errors.hpp"
 #include "engine/tensor/hash.hpp"
@@ -23,14 +23,17 @@ decltype(auto) with_element_type(DType dtype, const Body& body) {
   return body.template operator()<double>();
 }
 
-// "transformer.ln_1.bias" has the parts transformer, ln_1 and bias.
+// "ln_1.bias" has the parts ln_1, ln_1.bias and bias.
 std::vector<std::string> parts_of_names(const Layout& layout) {
-  std::vector<std::string> parts;
+  std::set<std::string> parts;
   for (const Layout::Entry& entry : layout.entries()) {
-    std::istringstream name(entry.name);
-    for (std::string part; std::getline(name, part, '.');) parts.push_back(part);
+    const std::string name = entry.name + ".";
+    for (std::size_t begin = 0; begin < name.size(); begin = name.find('.', begin) + 1) {
+      for (std::size_t end = name.find('.', begin); end != std::string::npos; end = name.find('.', end + 1))
+        parts.insert(name.substr(begin, end - begin));
+    }
   }
-  return parts;
+  return {parts.begin(), parts.end()};
 }
 
 }  // namespace
@@ -150,6 +153,17 @@ ParamSubset::ParamSubset(std::shared_ptr<const Layout> layout, std::span<const s
                               nearest_name(part, parts_of_names(*layout_)) + "'.");
     }
   }
+}
+
+ParamSubset ParamSubset::moved_by(const ParamTree& tau) {
+  ParamSubset moved(tau.shared_layout(), {});
+  for (std::uint32_t index = 0; index < moved.chosen_.size(); ++index) {
+    const Tensor values = tau[{index}];
+    moved.chosen_[index] = with_element_type(tau.dtype(), [&]<class T>() {
+      return std::any_of(values.data<T>(), values.data<T>() + values.numel(), [](T value) { return value != T(0); });
+    });
+  }
+  return moved;
 }
 
 std::vector<ParamSubset::Range> ParamSubset::ranges() const {

@@ -103,9 +103,11 @@ double norm(const ParamTree& x);
 // the first block, "proj" the projection at the end and no "out_proj".
 class ParamSubset {
  public:
-  // Those whose name has one of `parts` between two dots; all of them where there are no parts. Throws NameError for a part that no
-  // name has.
+  // Those whose name has one of `parts`, whole, between its dots or ends; all of them where there are no parts. Throws NameError for a
+  // part that no name has.
   ParamSubset(std::shared_ptr<const Layout> layout, std::span<const std::string> parts);
+  // Those of which a vector has more than zeros: what whoever made it has trained.
+  static ParamSubset moved_by(const ParamTree& tau);
   bool contains(ParamId id) const { return chosen_[id.index]; }
   bool contains_all() const { return std::ranges::find(chosen_, false) == chosen_.end(); }
   const std::shared_ptr<const Layout>& shared_layout() const noexcept { return layout_; }

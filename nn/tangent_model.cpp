@@ -64,7 +64,8 @@ struct Gradient {
 }  // namespace
 
 Model freeze(Model f, const ParamTree& theta, const ParamSubset& trained) {
-  require_layout("freeze", theta, trained.shared_layout());
+  if (theta.shared_layout() != trained.shared_layout())
+    throw engine::ShapeError("[freeze] the weights and the chosen parameters are of two models.");
   if (trained.contains_all()) return f;
   return [f = std::move(f), held = std::make_shared<const ParamTree>(theta), trained](
              const Params& params, const Var& input) { return f(Params(params, trained, *held), input); };

@@ -237,6 +237,16 @@ Json disentanglement(const Context& context, const TaskVectorInputs& inputs, con
       });
 }
 
+Json mean_over_pairs(const Json& results, const std::string& mode, const std::string& key) {
+  std::vector<double> values;
+  for (const Json& pair : results.at("pairs")) {
+    const Json& value = pair.at("modes").at(mode).at("summary").at(key);
+    if (value.is_null()) return nullptr;
+    values.push_back(value.get<double>());
+  }
+  return mean(values);
+}
+
 std::string disentanglement_table(const Json& results) {
   const std::vector<double> alphas = results.at("alphas").get<std::vector<double>>();
   const auto three_decimals = [](double value) { return decimals(value, 3); };

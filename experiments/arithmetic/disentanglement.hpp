@@ -38,6 +38,9 @@ std::vector<TaskPair> parse_pairs(const std::vector<std::string>& pairs, const s
 Json disentanglement(const Context& context, const TaskVectorInputs& inputs, const std::vector<TaskPair>& pairs,
                      const DisentanglementGrid& grid, const RunFolder& folder);
 
+// Of its results: the mean over pairs of a number in a mode's summaries, null where a pair has none.
+Json mean_over_pairs(const Json& results, const std::string& mode, const std::string& key);
+
 std::string disentanglement_table(const Json& results);  // for people, with the maps in characters
 
 }  // namespace experiments

@@ -278,16 +278,15 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
                 const KernelRegressionOptions& options, const RunFolder& folder) {
   const FinetuneRecipe& recipe = context.recipe.finetune;
   const nn::ParamTree& linear = adam.linear.value();
-  Json fingerprint{{"stage", "kernel_regression_task"},
-                   {"seed", context.seed},
-                   {"task", task.name},
-                   {"content", task.content},
-                   {"pretrained", pretrained.identity()},
-                   {"adam", {nn::checksum(adam.standard), nn::checksum(linear)}},
-                   {"images", {recipe.train_images, recipe.validation_images, recipe.test_images}},
-                   {"settings", to_json(options, pretrained.cut)},
-                   {"arithmetic", arithmetic(context.recipe)}};
-  if (!recipe.train_only.empty()) fingerprint["train_only"] = recipe.train_only;
+  const Json fingerprint{{"stage", "kernel_regression_task"},
+                         {"seed", context.seed},
+                         {"task", task.name},
+                         {"content", task.content},
+                         {"pretrained", pretrained.identity()},
+                         {"adam", {nn::checksum(adam.standard), nn::checksum(linear)}},
+                         {"images", {recipe.train_images, recipe.validation_images, recipe.test_images}},
+                         {"settings", to_json(options, pretrained.cut)},
+                         {"arithmetic", arithmetic(context.recipe)}};
   const std::filesystem::path file = folder / "finetuned.safetensors";
   if (const auto results = folder.already_done("kernel regression " + task.name, fingerprint, file)) return *results;
   const Json manifest = folder.begin("kernel_regression", fingerprint, context.seed, context.pool.threads(), file);
@@ -296,7 +295,7 @@ Json solve_task(const Context& context, const Pretrained& pretrained, const Task
   const TaskModel model(pretrained, task.text);
   const std::filesystem::path checkpoint = folder / kCheckpoint;
   const Solution solution =
-      Solver(context, model, trained_parameters(recipe, pretrained.vit), task, options, checkpoint, fingerprint).run();
+      Solver(context, model, nn::ParamSubset::moved_by(linear), task, options, checkpoint, fingerprint).run();
 
   const nn::Loss loss = model.loss();
   const double adam_loss = TangentProblem(model.f, *task.train, loss, 0.0, shards, linear).loss();

@@ -5,6 +5,7 @@
 
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/task_arithmetic.hpp"
+#include "experiments/common/finetuning.hpp"
 #include "experiments/common/progress.hpp"
 #include "experiments/common/text_table.hpp"
 
@@ -40,6 +41,7 @@ Json random_init(const Context& context, const TaskVectorInputs& inputs, std::in
     results["seconds"] = seconds;  // of finished stages as well
     return results;
   };
+  trained_parameters(context.recipe.finetune, pretrained.vit);  // refused before anything is removed
   const Json settings{{"grid_images", grid_images}, {"finetune", to_json(context.recipe.finetune)}};
   return task_vector_stage("random_init", context, of_pretrained, settings, folder, compute);
 }

@@ -11,9 +11,12 @@
 #include <utility>
 #include <variant>
 
+#include "engine/tensor/atomic_file.hpp"
+#include "engine/tensor/errors.hpp"
 #include "experiments/arithmetic/head_overlap.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/arithmetic/task_arithmetic.hpp"
+#include "experiments/common/captions.hpp"
 #include "experiments/common/finetuning.hpp"
 #include "experiments/common/progress.hpp"
 #include "experiments/common/recipe_numbers.hpp"
@@ -36,9 +39,12 @@ Recipe with(Recipe recipe, const std::string& vary, double value) {
 std::vector<double> checked_values(const Recipe& recipe, const SweepSettings& settings) {
   std::map<std::string, double> by_name;  // of the folder that it has
   for (const double value : settings.values) {
+    const Recipe varied = with(recipe, settings.vary, value);
     try {
-      const Recipe varied = with(recipe, settings.vary, value);
       trained_parameters(varied.finetune, models::Vit(varied.vit));  // do width and heads, size and patch fit?
+      check_captions(varied.pretrain);
+    } catch (const engine::NameError&) {  // of --train-only, not of the value
+      throw;
     } catch (const std::exception& error) {
       throw std::invalid_argument("[sweep] cannot vary " + settings.vary + " to " + written(value) + ": " +
                                   error.what());
@@ -58,6 +64,21 @@ bool shapes_pretraining(const Recipe& recipe, const std::string& vary) {
   Recipe other = recipe;
   std::visit([&other](auto in) { *in(other) += 1; }, recipe_number(vary).in);
   return to_json(other.pretrain) != to_json(recipe.pretrain) || to_json(other.vit) != to_json(recipe.vit);
+}
+
+bool is_same(const Recipe& a, const Recipe& b) {
+  return to_json(a.vit) == to_json(b.vit) && to_json(a.pretrain) == to_json(b.pretrain) &&
+         to_json(a.finetune) == to_json(b.finetune);
+}
+
+// A copy that is there whole or not at all.
+void take_over(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (std::filesystem::exists(to)) return;
+  std::filesystem::path unfinished = to;
+  unfinished += engine::kUnfinished;
+  std::filesystem::remove_all(unfinished);
+  std::filesystem::copy(from, unfinished, std::filesystem::copy_options::recursive);
+  std::filesystem::rename(unfinished, to);
 }
 
 double overlap_of(const TaskVectorInputs& inputs) {
@@ -173,6 +194,9 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
       say(settings.vary + " " + written(value) + ", seed " + std::to_string(seed) + ": run " + std::to_string(++done) +
           " of " + std::to_string(values.size() * seeds.size()));
       const RunFolder here(of_value / name);
+      if (!settings.same_run.empty() && seed == context.seed && is_same(own.recipe, context.recipe)) {
+        for (const char* stage : {"pretrain", "finetune"}) take_over(settings.same_run / stage, here / stage);
+      }
       const RunFolder pretrain_folder(shares_pretraining ? folder / name : here / "pretrain");
       const Json pretraining = pretrain(own, sources, pretrain_folder);
       Json run{{"value", value}, {"seed", seed}, {"final_loss", pretraining.at("final_loss")}};
@@ -180,8 +204,8 @@ Json sweep(const Context& context, const std::vector<TaskSource>& sources, const
       pretrained.cut = settings.cut;
       const TaskVectorInputs inputs{pretrained, sources, control, here / "finetune"};
       run["head_overlap"] = overlap_of(inputs);
-      seconds += pretraining.at("seconds").get<double>() +
-                 finetune_all(own, pretrained, without_control(inputs).sources, inputs.finetuned);
+      if (!shares_pretraining || value == values.front()) seconds += pretraining.at("seconds").get<double>();
+      seconds += finetune_all(own, pretrained, without_control(inputs).sources, inputs.finetuned);
       run.update(task_arithmetic(own, inputs, settings.grid_images, here));
       seconds += run.at("seconds").get<double>();
       run.erase("seconds");

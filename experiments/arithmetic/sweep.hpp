@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct SweepSettings {
   std::vector<std::uint64_t> seeds;
   std::int64_t grid_images = 1;  // test images of each task for ξ
   Cut cut = Cut::features;
+  // Of a run of `reproduce` with this recipe and seed, if there is one: the run here that is the same begins with what it has
+  // pre-trained and fine-tuned.
+  std::filesystem::path same_run = {};
 };
 
 std::vector<double> default_lengths(std::int64_t steps);  // 0, steps/64, steps/16, steps/4 and steps, each once

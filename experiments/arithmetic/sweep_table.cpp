@@ -118,7 +118,7 @@ std::string sweep_table(const Json& results) {
   if (knows_sums) {  // not told by results of earlier days
     std::vector<Group> groups{of_modes("all added,", "alpha = 1", "validation_at_one", percent)};
     if (control != "none") groups.push_back(of_modes("control,", "all added", "control", percent));
-    text += "\nThe sum of all with alpha = 1, where standard collapses, on validation images" +
+    text += "\nThe sum of all with alpha = 1, on validation images" +
             std::string(control == "none" ? "" : "; the control (" + control + ") with the sum, alpha chosen") + "\n" +
             tables.text(groups);
   }

@@ -15,13 +15,6 @@ namespace {
 constexpr std::int64_t kGridPoints = 5;
 constexpr double kGridRange = 1.0;
 
-// Mean over pairs of a number in the summaries of their maps.
-double mean_over_pairs(const Json& pairs, const std::string& mode, const char* key) {
-  std::vector<double> values;
-  for (const Json& pair : pairs) values.push_back(pair.at("modes").at(mode).at("summary").at(key).get<double>());
-  return mean(values);
-}
-
 }  // namespace
 
 double finetune_all(const Context& context, const Pretrained& pretrained, const std::vector<TaskSource>& sources,
@@ -48,11 +41,10 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
                {"zero_shot", average(addition.at("zero_shot"))}};
   double seconds = addition.at("seconds").get<double>();
   const std::vector<TaskPair> task_pairs = default_pairs(tasks);
-  Json pairs = Json::array();
+  Json maps;
   if (!task_pairs.empty()) {
-    const Json maps = disentanglement(context, inputs, task_pairs, {kGridPoints, kGridRange, grid_images},
-                                      RunFolder(folder / "disentanglement"));
-    pairs = maps.at("pairs");
+    maps = disentanglement(context, inputs, task_pairs, {kGridPoints, kGridRange, grid_images},
+                           RunFolder(folder / "disentanglement"));
     seconds += maps.at("seconds").get<double>();
   }
   Json negation;
@@ -72,7 +64,7 @@ Json task_arithmetic(const Context& context, const TaskVectorInputs& inputs, std
           {"validation_at_one", added.at("curve").at("absolute").back()}};  // the grid ends at α = 1
     if (addition.contains("control")) of["control"] = addition.at("control").at(mode);
     for (const char* key : {"at_one", "mean_zero_to_one", "mean_search_box"})
-      of["xi"][key] = pairs.empty() ? Json(nullptr) : Json(mean_over_pairs(pairs, mode, key));
+      of["xi"][key] = maps.is_null() ? Json(nullptr) : mean_over_pairs(maps, mode, key);
     if (!negation.is_null()) {
       for (const char* key : {"target", "control"}) of["negation"][key] = average(negation.at(mode).at(key));
     }

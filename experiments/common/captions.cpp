@@ -1,6 +1,9 @@
 #include "experiments/common/captions.hpp"
 
+#include <stdexcept>
 #include <string_view>
+
+#include "experiments/common/text_table.hpp"
 
 namespace experiments {
 namespace {
@@ -45,6 +48,13 @@ std::string web_caption(const datasets::TaskText& text, std::int64_t label, cons
   if (kind < recipe.domain_only + recipe.alias)
     return caption(pattern, text.aliases[static_cast<std::size_t>(wrong_alias ? other : label)]);
   return caption(pattern, text.class_names[static_cast<std::size_t>(wrong_class ? other : label)]);
+}
+
+void check_captions(const PretrainRecipe& recipe) {
+  if (recipe.domain_only + recipe.alias > 1.0) {
+    throw std::invalid_argument("[recipe] --domain-only " + written(recipe.domain_only) + " and --alias " +
+                                written(recipe.alias) + " are shares of the same captions: together at most 1.");
+  }
 }
 
 std::vector<std::vector<std::string>> zero_shot_prompts(const datasets::TaskText& text) {

@@ -23,6 +23,9 @@ std::string caption(const std::string& pattern, const std::string& word);
 std::string web_caption(const datasets::TaskText& text, std::int64_t label, const PretrainRecipe& recipe,
                         engine::Random& random);
 
+// Throws std::invalid_argument if the recipe's kinds of captions are more than all of them.
+void check_captions(const PretrainRecipe& recipe);
+
 // prompts[c]: every template with class c's second word.
 std::vector<std::vector<std::string>> zero_shot_prompts(const datasets::TaskText& text);
 

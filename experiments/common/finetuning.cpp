@@ -30,6 +30,7 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
               const RunFolder& folder) {
   const Stopwatch stopwatch;
   const FinetuneRecipe& recipe = context.recipe.finetune;
+  const nn::ParamSubset trained = trained_parameters(recipe, pretrained.vit);  // refused before anything is removed
   const std::string label = "finetune " + task.name + " (" + std::string(to_string(mode)) + ")";
   const std::string identity = pretrained.identity();
   Json fingerprint{{"stage", "finetune"},         {"seed", context.seed},
@@ -46,7 +47,6 @@ Json finetune(const Context& context, const Pretrained& pretrained, const TaskDa
   const nn::Loss loss = [&head](const engine::Var& features, const engine::Tensor& labels) {
     return head.loss(features, labels);
   };
-  const nn::ParamSubset trained = trained_parameters(recipe, pretrained.vit);
   const nn::TangentModel tangent_model(nn::freeze(pretrained.model(), pretrained.theta0, trained), pretrained.theta0);
   nn::ParamTree theta = pretrained.theta0;
   nn::AdamW optimizer(trained, {.lr = recipe.lr, .weight_decay = recipe.weight_decay});

@@ -115,6 +115,8 @@ Pretrained untrained(const Context& context) {
 Json pretrain(const Context& context, const std::vector<TaskSource>& sources, const RunFolder& folder) {
   const Stopwatch stopwatch;
   const PretrainRecipe& recipe = context.recipe.pretrain;
+  check_captions(recipe);
+  const models::Vit vit(context.recipe.vit);  // a recipe of no model is refused before anything is removed
   const Json fingerprint = fingerprint_of(context, sources);
   const std::filesystem::path file = folder / "pretrained.safetensors";
   if (const auto results = folder.already_done("pretrain", fingerprint, file)) return *results;
@@ -131,7 +133,6 @@ Json pretrain(const Context& context, const std::vector<TaskSource>& sources, co
     return results;
   }
 
-  const models::Vit vit(context.recipe.vit);
   const nn::Model model = vit.model();
   nn::ParamTree theta = nn::initial_params(vit.layout(), context.seed);
   nn::AdamW optimizer(vit.layout(), {.lr = recipe.lr, .beta2 = recipe.beta2, .weight_decay = recipe.weight_decay});

@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <variant>
 
@@ -61,11 +62,13 @@ void add_recipe_options(CommandLine& line, CommonOptions& options, std::span<con
     options.changes.push_back([=](Recipe& recipe) { recipe.finetune.random_crop |= *crop; });
     const auto parts_of_names = std::make_shared<std::vector<std::string>>();
     line.option("--train-only", *parts_of_names,
-                "Fine-tune only parameters with one of these in their names, such as attn, mlp,proj or resblocks.0 "
-                "(default: all)")
+                "Fine-tune only parameters with one of these as a whole part of their names, between dots: attn, or "
+                "mlp,proj, or resblocks.0 (default: all)")
         .group(heading);
     options.changes.push_back([=](Recipe& recipe) {
-      if (!parts_of_names->empty()) recipe.finetune.train_only = *parts_of_names;
+      if (parts_of_names->empty()) return;
+      const std::set<std::string> in_one_order(parts_of_names->begin(), parts_of_names->end());
+      recipe.finetune.train_only = {in_one_order.begin(), in_one_order.end()};
     });
   } else {
     for (const char* name : {"random-crop", "train-only"})

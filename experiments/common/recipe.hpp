@@ -27,7 +27,7 @@ struct PretrainRecipe {
   double weight_decay = 0.05;
   std::int64_t warmup = 100;  // steps, unless a quarter of all are fewer
   double domain_only = 0.20;  // captions that name no class
-  double wrong_class = 0.05;  // of the others, captions that name another class
+  double wrong_class = 0.05;  // of the captions that name a class by its first word, those that name another class
   double alias = 0.08;        // captions that use the class's second, rarer word
   double wrong_alias = 0.70;  // of those, the share that names another class
 };

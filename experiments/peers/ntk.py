@@ -2,7 +2,7 @@
 
 All compute K_ij = <J(x_i)^T w, J(x_j)^T w> of one output direction w for images of the tower `vit192` in f32, on the same
 processors. Each turn of ours is a fresh process with one untimed kernel before the timed one; JAX is compiled and warmed up.
-The two JAX kernels are compared with each other; ours is held to torch.func by tests/nn/ntk_test.cpp.
+The JAX kernels are compared with each other; ours is held to torch.func by tests/nn/ntk_test.cpp.
 
     python3 -m venv .ntk && .ntk/bin/pip install jax==0.4.23 jaxlib==0.4.23 'numpy<2' 'scipy<1.13' frozendict
     .ntk/bin/pip install --no-deps neural-tangents==0.6.5     # the newest; its TensorFlow bridge is not needed

@@ -152,8 +152,8 @@ std::vector<Experiment> all_experiments() {
                   .by_default = false});
   list.push_back({.name = "pretraining_length",
                   .title = "Against the length of pre-training",
-                  .question = "From how much pre-training does task arithmetic come? The whole chain once more, after "
-                              "fewer steps and after none.",
+                  .question = "From how much pre-training does task arithmetic come? The whole chain after all steps, "
+                              "after fewer and after none.",
                   .run =
                       [](const Chain& chain, const RunFolder& folder) {
                         const Context& context = chain.context;
@@ -162,7 +162,8 @@ std::vector<Experiment> all_experiments() {
                                      {.values = default_lengths(context.recipe.pretrain.steps),
                                       .seeds = {context.seed},
                                       .grid_images = disentanglement_grid(chain.preset).images,
-                                      .cut = inputs.pretrained.cut},
+                                      .cut = inputs.pretrained.cut,
+                                      .same_run = folder.path().parent_path()},
                                      folder);
                       },
                   .table = sweep_table,

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "experiments/arithmetic/disentanglement.hpp"
 #include "experiments/arithmetic/scores.hpp"
 #include "experiments/common/text_table.hpp"
 
@@ -11,17 +12,6 @@ namespace experiments {
 namespace {
 
 using OfMode = std::function<Json(const std::string& mode)>;  // null: there is none
-
-// Mean over the pairs of a number in the summaries of their maps; null where one has none.
-Json over_pairs(const Json& maps, const std::string& mode, const char* key) {
-  std::vector<double> values;
-  for (const Json& pair : maps.at("pairs")) {
-    const Json& value = pair.at("modes").at(mode).at("summary").at(key);
-    if (value.is_null()) return nullptr;
-    values.push_back(value.get<double>());
-  }
-  return mean(values);
-}
 
 std::string three_decimals(double value) { return decimals(value, 3); }
 
@@ -70,10 +60,10 @@ std::string summary_table(const Json& results) {
   if (results.contains("disentanglement")) {
     const Json& maps = results.at("disentanglement");
     row(
-        "xi over [0,1]^2", [&](const std::string& mode) { return over_pairs(maps, mode, "mean_zero_to_one"); },
+        "xi over [0,1]^2", [&](const std::string& mode) { return mean_over_pairs(maps, mode, "mean_zero_to_one"); },
         three_decimals);
     row(
-        "  light share of the map", [&](const std::string& mode) { return over_pairs(maps, mode, "light_share"); },
+        "  light share of the map", [&](const std::string& mode) { return mean_over_pairs(maps, mode, "light_share"); },
         percent);
   }
   const bool has_kernel = results.contains("ntk_localization");

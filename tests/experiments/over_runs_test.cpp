@@ -2,6 +2,7 @@
 #include "experiments/report/over_runs.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -20,7 +21,8 @@ Json run(double a, double b, double linear) {
           {"single", {{"standard", {{"a", a}, {"b", b}}}, {"linear", {{"a", linear}, {"b", linear}}}}},
           {"alpha", {{"standard", 0.25}, {"linear", 0.5}}},
           {"curve", {1.0, 2.0}},
-          {"pairs", {{{"xi", a}}}}};
+          {"maps", {{"standard", {{a, 1.0}}}, {"linear", {{1.0, 32000.0}}}}},
+          {"pairs", {{{"xi", a}, {"tasks", {"b", "c"}}}, {{"xi", b}}}}};
 }
 
 // The row with this path, its blanks one each.
@@ -46,9 +48,15 @@ BOOST_AUTO_TEST_CASE(each_number_its_average_over_tasks_and_the_difference_of_th
   BOOST_CHECK_EQUAL(row(table, "/single/b linear - standard"), "/single/b linear - standard | 0.125 0.1768 | 0.25 0");
   BOOST_CHECK_EQUAL(row(table, "/alpha linear - standard"), "/alpha linear - standard | 0.25 0 | 0.25 0.25");
   BOOST_CHECK_EQUAL(row(table, "/pairs/0/xi"), "/pairs/0/xi | 0.375 0.1768 | 0.25 0.5");
+  BOOST_CHECK_EQUAL(row(table, "/pairs average/xi"), "/pairs average/xi | 0.625 0.1768 | 0.5 0.75");
   BOOST_CHECK_EQUAL(table.find("curve"), std::string::npos);
   BOOST_CHECK_EQUAL(row(experiments::over_runs_table(runs, "/curve"), "/curve/1"), "/curve/1 | 2 0 | 2 2");
+  const std::string maps = experiments::over_runs_table(runs, "/maps");
+  BOOST_CHECK_EQUAL(row(maps, "/maps/linear/0/1"), "/maps/linear/0/1 | 32000 0 | 32000 32000");
+  BOOST_CHECK_EQUAL(row(maps, "/maps/0/0 linear - standard"), "/maps/0/0 linear - standard | 0.625 0.1768 | 0.75 0.5");
   BOOST_CHECK_THROW(experiments::over_runs_table(runs, "/nothing"), std::invalid_argument);
+  BOOST_CHECK_EQUAL(row(experiments::over_runs_table({Json{{"tasks", {1, 2}}, {"a", 1}}, Json{{"a", 3}}}, ""), "/a"),
+                    "/a | 2 1.414 | 1 3");
 }
 
 BOOST_AUTO_TEST_CASE(what_a_run_lacks_is_left_out_of_its_mean) {
@@ -59,14 +67,19 @@ BOOST_AUTO_TEST_CASE(what_a_run_lacks_is_left_out_of_its_mean) {
 
 BOOST_AUTO_TEST_CASE(the_program_reads_runs_and_refuses_what_is_none) {
   const std::string stage = tests::finished_run() + "/task_addition";
-  const tests::ProcessResult twice = run_process("{bin}/spread " + stage + " " + stage + " --only /addition");
+  const tests::TemporaryDirectory folder;
+  const std::string copy = (folder.path() / "copy").string();
+  std::filesystem::copy(stage, copy);
+  const tests::ProcessResult twice = run_process("{bin}/spread " + stage + " " + copy + " --only /addition");
   BOOST_CHECK_EQUAL(twice.status, 0);
   check_says(twice, "/addition/linear/absolute");
   check_says(twice, "/addition/absolute linear - standard");
   for (const auto& [arguments, message] :
        {std::pair(stage, "needs two runs at least"),
         std::pair(stage + " /nowhere", "/nowhere/results.json: no such file"),
-        std::pair(stage + " " + stage + " --only /addtion", "begins with '/addtion'")}) {
+        std::pair(stage + " " + copy + "/../copy/ " + copy, "is given twice"),
+        std::pair(stage + " " + tests::finished_run() + "/single_task", "is of \"single_task\", the first of"),
+        std::pair(stage + " " + copy + " --only /addtion", "begins with '/addtion'")}) {
     const tests::ProcessResult refused = run_process("{bin}/spread " + arguments);
     BOOST_CHECK_EQUAL(refused.status, 1);
     check_says(refused, message);

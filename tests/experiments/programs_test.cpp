@@ -64,6 +64,7 @@ BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
   check_says(run_process("{bin}/sweep --values 1 --seeds 0,18446744073709551616"), "18446744073709551616 is above");
   check_says(run_process("{bin}/pretrain --images-per-domain 10000001"), "10000001 not in range");
   check_says(run_process("{bin}/pretrain --wrong-alias 1.5"), "--wrong-alias");
+  check_says(run_process("{bin}/pretrain --preset smoke --alias 0.9 --out /nonexistent/x"), "together at most 1");
   check_says(run_process("{bin}/pretrain --pretrain-lr nan"), "--pretrain-lr: Value nan is not a number");
 }
 
@@ -496,9 +497,18 @@ BOOST_AUTO_TEST_CASE(only_the_named_parameters_are_fine_tuned) {
     }
     BOOST_CHECK_GT(seen, 10);
   }
-  // What is trained beside them must be trained alike; the programs know from the manifests.
+  // A slip loses nothing of what was finished.
+  check_says(run_process(finetune + "--mode linear --train-only atn --overwrite --out " + out + "/f/linear/first"),
+             "atn");
+  BOOST_CHECK(std::filesystem::exists(out + "/f/linear/first/results.json"));
+  check_says(run_process("{bin}/pretrain --tasks first --control none" + options + "--overwrite --heads 5 --out " +
+                         out + "/p"),
+             "heads");
+  BOOST_CHECK(std::filesystem::exists(out + "/p/pretrained.safetensors"));
+  // What is trained beside them must be trained alike: the programs know from the manifests, or from what is not 0.
   const std::string beside = options + "--tasks first --pretrained " + out + "/p/pretrained.safetensors --finetuned " +
                              out + "/f --out " + out + "/k ";
+  std::filesystem::remove(out + "/f/linear/first/manifest.json");
   BOOST_REQUIRE_EQUAL(run_process("{bin}/kernel_regression --iterations 3" + beside).status, 0);
   const nn::SafetensorsFile solved = nn::read_safetensors(out + "/k/linear/first/finetuned.safetensors");
   const std::string mlp = "visual.transformer.resblocks.0.mlp.c_fc.weight";

@@ -89,6 +89,12 @@ BOOST_AUTO_TEST_CASE(reproduce_runs_every_experiment_and_writes_a_report) {
     BOOST_CHECK_MESSAGE(results.contains(name), name << " is not in results.json");
     check_says(page, "<section id=\"" + name + "\">");
   }
+  const std::string full = "/pretraining_length/pretrain-steps_12/seed_0";
+  for (const std::string file : {"/pretrain/manifest.json", "/finetune/linear/signs/manifest.json"})  // taken over
+    BOOST_CHECK_EQUAL(text_of(finished_run() + full + file), text_of(finished_run() + file));
+  BOOST_CHECK(
+      results.at("pretraining_length").at("summary").back().at("modes").at("linear").at("absolute").at("mean") ==
+      results.at("task_addition").at("addition").at("linear").at("absolute"));
   for (const std::string stage : {"pretrain", "finetune_standard", "finetune_linear", "single_task", "task_negation"})
     BOOST_CHECK_GT(results.at("seconds").at(stage).get<double>(), 0.0);
   // Loss, scatter, two of addition, bars, one pair of three tasks, error, three of the kernel, from random weights, solved, two against length.
@@ -147,6 +153,10 @@ BOOST_AUTO_TEST_CASE(experiments_can_be_chosen) {
   BOOST_REQUIRE_MESSAGE(third.status == 0, third.output);
   BOOST_CHECK_EQUAL(read_json(folder.path() / "results.json").dump(), results.dump());
   BOOST_CHECK_EQUAL(read_json(folder.path() / "manifest.json").dump(), manifest);
+  const ProcessResult last = run_process(command + "linearization_error");
+  BOOST_CHECK_EQUAL(last.status, 0);
+  BOOST_CHECK_EQUAL(read_json(folder.path() / "manifest.json").dump(), manifest);
+  BOOST_CHECK_EQUAL(read_json(folder.path() / "results.json").dump(), results.dump());
   const ProcessResult fourth = run_process(command + "task_addition");
   BOOST_REQUIRE_MESSAGE(fourth.status == 0, fourth.output);
   BOOST_CHECK(read_json(folder.path() / "manifest.json").at("kept") == Json({"single_task", "linearization_error"}));

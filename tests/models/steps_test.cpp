@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(the_push_of_a_difference_makes_no_copy_of_all_weights) {
   BOOST_CHECK_LT(without + weights / 2, with_copy);
 }
 
-BOOST_AUTO_TEST_CASE(frozen_parameters_have_no_derivative_and_cost_nothing) {
+BOOST_AUTO_TEST_CASE(frozen_parameters_have_no_derivative_and_no_product_is_for_them) {
   const Setup setup(DType::f64);
   const auto& layout = setup.vit.layout();
   const auto only = [&](const nn::ParamTree& tree, const nn::ParamSubset& subset) {
@@ -158,6 +158,19 @@ BOOST_AUTO_TEST_CASE(frozen_parameters_have_no_derivative_and_cost_nothing) {
     tests::check_close(recording.push(v), whole.push(only(v, subset)), 1e-14, "J v");
     BOOST_CHECK_LT(flops_of([&] { frozen.record(setup.images).pull(whole.primal()); }), cost);
   }
+  // Of the projection alone: the products of one forward pass, and one for its gradient.
+  const std::vector<std::string> projection{"proj"};
+  const nn::TangentModel last(nn::freeze(setup.vit.model(), setup.model.theta0(), nn::ParamSubset(layout, projection)),
+                              setup.model.theta0());
+  const std::int64_t unit = flops_of([&] { setup.vit(nn::Params(setup.theta), setup.images); });
+  BOOST_CHECK_EQUAL(flops_of([&] { last.record(setup.images).pull(whole.primal()); }),
+                    unit + 2 * setup.images.shape()[0] * 24 * setup.vit.features());
+  BOOST_CHECK_THROW(nn::freeze(setup.vit.model(), Setup(DType::f64).theta, nn::ParamSubset(layout, {})),
+                    engine::ShapeError);
+  const nn::ParamTree moved = only(v, nn::ParamSubset(layout, projection));
+  BOOST_CHECK_EQUAL(nn::ParamSubset::moved_by(moved).ranges().size(), 1u);
+  BOOST_CHECK(nn::ParamSubset::moved_by(moved).contains(layout->find("proj")));
+  BOOST_CHECK(nn::ParamSubset::moved_by(nn::ParamTree(layout)).ranges().empty());
   const nn::ParamSubset everything(layout, {});
   BOOST_CHECK(everything.contains_all());
   BOOST_CHECK_EQUAL(everything.ranges().size(), 1u);
