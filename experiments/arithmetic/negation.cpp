@@ -61,6 +61,7 @@ class Negation {
       const SplitImages validation = split(own, head, *own.task.validation, *control_.validation);
       const SplitImages test = split(own, head, *own.task.test, *control_.test);
       results["tasks"].push_back(own.task.name);
+      results["classes"][own.task.name] = head.classes();
       results["zero_shot"][own.task.name] = accuracy(head, {test.target_features.primal, test.target_features.labels});
       for (const char* mode : modes) negate(mode, alphas, validation, test, results["negation"][mode], progress, done);
     }

@@ -366,24 +366,34 @@ std::vector<Figure> negation_figures(const Json& results) {
   const std::vector<const char*> modes = modes_in(results.at("negation"));
   std::string target;
   std::string kept;
+  const bool knows_chance = results.contains("classes") && control.contains("classes");  // not of earlier days
   for (const std::string& task : task_names(results)) {
-    const auto cells = [&](const char* which, const Json& zero_shot) {
+    const auto cells = [&](const char* which, const Json& zero_shot, const Json& classes) {
       std::vector<std::string> values{name_cell(task), number(zero_shot, 100)};
       for (const char* mode : modes) values.push_back(number(results.at("negation").at(mode).at(which).at(task), 100));
+      if (knows_chance) values.push_back(number(100.0 / classes.get<double>()));
       return values;
     };
-    target += line(cells("target", results.at("zero_shot").at(task)));
-    kept += line(cells("control", control.at("zero_shot")));
+    target += line(cells("target", results.at("zero_shot").at(task),
+                         knows_chance ? results.at("classes").at(task) : Json(nullptr)));
+    kept += line(cells("control", control.at("zero_shot"), control.value("classes", Json(nullptr))));
   }
   std::vector<Bar> bars{grey_bar("pre-trained")};
   for (std::size_t m = 0; m < modes.size(); ++m) bars.push_back(bar(m, modes[m]));
+  const auto panel = [&](const std::string& file) {  // across each task's bars a line where guessing is
+    std::string script = plot_bars(file, bars);
+    if (!knows_chance) return script;
+    script.pop_back();
+    return script + ", '' using 0:" + std::to_string(bars.size() + 2) +
+           ":(0.45) with xerrorbars pt 0 lw 1.5 lc rgb 'black' title 'guessing'\n";
+  };
   return {{.caption = "Test accuracy after subtracting each task's vector: on the task itself, where low is forgotten "
                       "(above), and on the control task, which should stay as it was (below).",
            .script = "set multiplot layout 2,1\n" + bar_chart(results.at("tasks").size()) +
                      "set xtics rotate by -20\nset lmargin at screen 0.09\nset rmargin at screen 0.98\n"
                      "set ylabel 'target (%)'\n" +
-                     plot_bars("target", bars) + "unset key\nset ylabel " +
-                     quoted(control.at("task").get<std::string>() + " (%)") + "\n" + plot_bars("control", bars),
+                     panel("target") + "unset key\nset ylabel " +
+                     quoted(control.at("task").get<std::string>() + " (%)") + "\n" + panel("control"),
            .files = {{"target", target}, {"control", kept}},
            .width = 860,
            .height = 600}};
