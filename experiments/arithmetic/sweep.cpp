@@ -71,12 +71,11 @@ bool is_same(const Recipe& a, const Recipe& b) {
          to_json(a.finetune) == to_json(b.finetune);
 }
 
-// A copy that is there whole or not at all.
+// A copy that is there whole or not at all; what a killed run left of one, the next removes as it opens the folder around it.
 void take_over(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (std::filesystem::exists(to)) return;
   std::filesystem::path unfinished = to;
   unfinished += engine::kUnfinished;
-  std::filesystem::remove_all(unfinished);
   std::filesystem::copy(from, unfinished, std::filesystem::copy_options::recursive);
   std::filesystem::rename(unfinished, to);
 }

@@ -52,7 +52,8 @@ void remove_half_written(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() == engine::kUnfinished) left.push_back(entry.path());
   }
-  for (const std::filesystem::path& file : left) std::filesystem::remove(file);
+  for (const std::filesystem::path& file : left)
+    std::filesystem::remove_all(file);  // a folder that was being copied, too
 }
 
 // Nothing where there is no such file, or a damaged one.

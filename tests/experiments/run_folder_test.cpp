@@ -116,6 +116,19 @@ BOOST_AUTO_TEST_CASE(an_unfinished_run_gives_way_to_other_options_only_when_told
   BOOST_CHECK(!std::filesystem::exists(folder / experiments::kCheckpoint));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_killed_run_left_half_written_is_removed) {
+  const TemporaryDirectory temporary;
+  const std::filesystem::path folder = temporary.path() / "run";
+  std::filesystem::create_directories(folder / "pretrain.unfinished/below");
+  std::ofstream(folder / "pretrain.unfinished/below/file") << "half of a copy";
+  std::ofstream(folder / "results.json.1-2.unfinished") << "half of a file";
+  std::ofstream(folder / "results.json") << "{}";
+  const RunFolder opened(folder);
+  BOOST_CHECK(!std::filesystem::exists(folder / "pretrain.unfinished"));
+  BOOST_CHECK(!std::filesystem::exists(folder / "results.json.1-2.unfinished"));
+  BOOST_CHECK(std::filesystem::exists(folder / "results.json"));
+}
+
 BOOST_AUTO_TEST_CASE(weights_of_which_no_manifest_tells_stay) {
   const TemporaryDirectory temporary;
   const RunFolder folder(temporary.path() / "run");
