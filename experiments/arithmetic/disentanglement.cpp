@@ -249,7 +249,6 @@ Json mean_over_pairs(const Json& results, const std::string& mode, const std::st
 
 std::string disentanglement_table(const Json& results) {
   const std::vector<double> alphas = results.at("alphas").get<std::vector<double>>();
-  const auto three_decimals = [](double value) { return decimals(value, 3); };
   const std::array<const char*, 5> columns{"at_one", "mean_zero_to_one", "mean_search_box", "mean_map", "light_share"};
   std::string text =
       "Disentanglement error xi: in the columns the sum of both tasks' disagreement (0 to 2), in the maps tenths of "

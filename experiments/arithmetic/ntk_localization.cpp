@@ -33,7 +33,6 @@ using engine::Tensor;
 
 constexpr std::uint64_t kDirectionStream = 1;  // of the random numbers of a seed
 constexpr std::int64_t kLanczosSteps = 12;
-constexpr std::array<const char*, 3> kWeightings{"plain", "eigenvalue", "coefficient"};
 
 const char* name_of(KernelOutputs outputs) { return outputs == KernelOutputs::logits ? "logits" : "embedding"; }
 
@@ -284,19 +283,21 @@ class NtkLocalization {
     const Tensor at_other = carried(other.rows);
     const Tensor at_control = carried(groups_.back().rows);
     const At control = whole(at_control);
+    const auto on_others = [&](const std::vector<double>& weights) {
+      return energies(weights, whole(at_own), whole(at_other), has_control_ ? &control : nullptr);
+    };
+    const std::vector<double> alike(on_own.values.size(), 1.0);
     const std::vector<double> of_labels =
         squared_coefficients(on_own, {0, half}, std::span(own.labels).first(static_cast<std::size_t>(half)));
-    const std::array<std::vector<double>, 3> weights{std::vector<double>(on_own.values.size(), 1.0), on_own.values,
-                                                     of_labels};
-    Json result;
-    // With weights that both tasks share, own and other would be the same two numbers for either: 1 on average, whatever the kernel.
-    result["joint"]["coefficient"] =
+    // With weights that both tasks share, own and other of `joint` would be the same two numbers for either: 1 on average, whatever
+    // the kernel.
+    const Json joint_by_labels =
         energies(squared_coefficients(on_both, own_rows, own.labels), own_in_both, other_in_both, nullptr);
-    for (std::size_t w = 0; w < kWeightings.size(); ++w) {
-      result["carried"][kWeightings[w]] =
-          energies(weights[w], whole(at_own), whole(at_other), has_control_ ? &control : nullptr);
-    }
-    return result;
+    return {{"joint", {{"coefficient", joint_by_labels}}},
+            {"carried",
+             {{"plain", on_others(alike)},
+              {"eigenvalue", on_others(on_own.values)},
+              {"coefficient", on_others(of_labels)}}}};
   }
 
   // The second way: the largest eigenvalue of the kernel on the first pair's images, by Lanczos on pushes and pulls.

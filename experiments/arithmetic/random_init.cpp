@@ -66,8 +66,7 @@ std::string random_init_table(const Json& results) {
   for (const auto& [name, key] : {std::pair("xi(1,1)", "at_one"), std::pair("xi [0,1]^2", "mean_zero_to_one"),
                                   std::pair("xi [-1,1]^2", "mean_search_box")}) {
     row(
-        name, [key = key](const Json& mode) { return mode.at("xi").at(key); },
-        [](double xi) { return decimals(xi, 3); });
+        name, [key = key](const Json& mode) { return mode.at("xi").at(key); }, three_decimals);
   }
   const auto zero_shot = [&](const char* start) {
     return percent(results.at(start).at("zero_shot").template get<double>());

@@ -16,7 +16,6 @@ namespace {
 using Write = std::function<std::string(double)>;
 
 std::string one_decimal(double value) { return decimals(value, 1); }
-std::string three_decimals(double value) { return decimals(value, 3); }
 
 struct Column {
   std::string path;  // of a spread, below a row of the summary

@@ -48,6 +48,8 @@ std::string written(double value) {
   return text;
 }
 
+std::string three_decimals(double value) { return decimals(value, 3); }
+
 std::string percent(double share) { return decimals(100.0 * share, 1); }
 
 }  // namespace experiments

@@ -24,6 +24,7 @@ class TextTable {
 };
 
 std::string decimals(double value, int digits);
+std::string three_decimals(double value);
 std::string written(double value);  // as a user would: 0.0003, 12000
 std::string percent(double share);  // 0.1234 -> "12.3"
 

@@ -73,14 +73,16 @@ std::string bar_chart(std::size_t clusters) {
          number(static_cast<double>(clusters) - 0.3) + "]\nset grid noxtics\nset key outside top center horizontal\n";
 }
 
-// Each line of the file is a cluster: its name, then the heights of the bars.
-std::string plot_bars(const std::string& file, const std::vector<Bar>& bars) {
+// Each line of the file is a cluster: its name, then the heights of the bars. `over` is plotted after them.
+std::string plot_bars(const std::string& file, const std::vector<Bar>& bars,
+                      const std::vector<std::string>& over = {}) {
   std::vector<std::string> parts;
   for (const Bar& of : bars) {
     const std::string column = std::to_string(parts.size() + 2);
     parts.push_back((parts.empty() ? quoted(file) + " using " + column + ":xtic(1) " : "'' using " + column + " ") +
                     of.style + " title " + quoted(of.title));
   }
+  parts.insert(parts.end(), over.begin(), over.end());
   return plot(parts);
 }
 
@@ -380,20 +382,18 @@ std::vector<Figure> negation_figures(const Json& results) {
   }
   std::vector<Bar> bars{grey_bar("pre-trained")};
   for (std::size_t m = 0; m < modes.size(); ++m) bars.push_back(bar(m, modes[m]));
-  const auto panel = [&](const std::string& file) {  // across each task's bars a line where guessing is
-    std::string script = plot_bars(file, bars);
-    if (!knows_chance) return script;
-    script.pop_back();
-    return script + ", '' using 0:" + std::to_string(bars.size() + 2) +
-           ":(0.45) with xerrorbars pt 0 lw 1.5 lc rgb 'black' title 'guessing'\n";
-  };
+  std::vector<std::string> chance;  // across each task's bars, a line where guessing is
+  if (knows_chance) {
+    chance.push_back("'' using 0:" + std::to_string(bars.size() + 2) +
+                     ":(0.45) with xerrorbars pt 0 lw 1.5 lc rgb 'black' title 'guessing'");
+  }
   return {{.caption = "Test accuracy after subtracting each task's vector: on the task itself, where low is forgotten "
                       "(above), and on the control task, which should stay as it was (below).",
            .script = "set multiplot layout 2,1\n" + bar_chart(results.at("tasks").size()) +
                      "set xtics rotate by -20\nset lmargin at screen 0.09\nset rmargin at screen 0.98\n"
                      "set ylabel 'target (%)'\n" +
-                     panel("target") + "unset key\nset ylabel " +
-                     quoted(control.at("task").get<std::string>() + " (%)") + "\n" + panel("control"),
+                     plot_bars("target", bars, chance) + "unset key\nset ylabel " +
+                     quoted(control.at("task").get<std::string>() + " (%)") + "\n" + plot_bars("control", bars, chance),
            .files = {{"target", target}, {"control", kept}},
            .width = 860,
            .height = 600}};

@@ -23,68 +23,56 @@ std::vector<std::string> tasks_of(const Json& object) {
   return are_names ? tasks.get<std::vector<std::string>>() : std::vector<std::string>();
 }
 
-// What has one part for each task, or for each element of a list of parts: those parts. None if it is nothing of that kind.
-std::vector<Json> parts_alike(const Json& at, const std::vector<std::string>& tasks) {
-  std::vector<Json> parts;
-  if (at.is_array()) return at.get<std::vector<Json>>();
-  if (at.size() != tasks.size()) return parts;
-  for (const std::string& task : tasks) {
-    if (!at.contains(task)) return {};
-    parts.push_back(at.at(task));
+// Of the numbers that all parts have.
+Numbers averages(const std::vector<Numbers>& parts) {
+  if (parts.size() < 2) return {};
+  std::map<std::string, std::vector<double>> values;
+  for (const Numbers& part : parts) {
+    for (const auto& [path, value] : part) values[path].push_back(value);
   }
-  return parts;
+  Numbers found;
+  for (const auto& [path, value] : parts.front()) {
+    if (values.at(path).size() == parts.size()) found.emplace_back(" average" + path, mean(values.at(path)));
+  }
+  return found;
 }
 
-class Gathering {
- public:
-  explicit Gathering(bool with_lists) : with_lists_(with_lists) {}
-
-  // All numbers below `at`, with averages and differences beside them.
-  Numbers numbers(const Json& at, const std::string& path, std::vector<std::string> tasks = {}) const {
-    Numbers found;
-    const auto add = [&](const Numbers& more) { found.insert(found.end(), more.begin(), more.end()); };
-    if (at.is_number()) return {{path, at.get<double>()}};
-    if (!at.is_structured()) return {};
-    const bool is_list = at.is_array() && !at.empty() && !at.front().is_object();
-    if (is_list && !with_lists_) return {};
-    if (at.is_object() && at.contains("tasks")) tasks = tasks_of(at);
-    for (const auto& [key, value] : at.items()) add(numbers(value, path + "/" + key, tasks));
-    if (!is_list) add(averages(parts_alike(at, tasks), path, tasks));
-    if (at.is_object() && at.contains("standard") && at.contains("linear")) add(differences(at, path, tasks));
-    return found;
+// linear − standard of the numbers that both have.
+Numbers differences(const Numbers& standard, const Numbers& linear) {
+  const std::map<std::string, double> of_standard(standard.begin(), standard.end());
+  Numbers found;
+  for (const auto& [path, value] : linear) {
+    if (of_standard.contains(path)) found.emplace_back(path + " linear - standard", value - of_standard.at(path));
   }
+  return found;
+}
 
- private:
-  // Of the numbers that all parts have.
-  Numbers averages(const std::vector<Json>& parts, const std::string& path,
-                   const std::vector<std::string>& tasks) const {
-    if (parts.size() < 2) return {};
-    std::map<std::string, std::vector<double>> values;
-    for (const Json& part : parts) {
-      for (const auto& [below, value] : numbers(part, "", tasks)) values[below].push_back(value);
-    }
-    Numbers found;
-    for (const auto& [below, value] : numbers(parts.front(), "", tasks)) {
-      if (values.at(below).size() == parts.size())
-        found.emplace_back(path + " average" + below, mean(values.at(below)));
-    }
-    return found;
+// All numbers in `at` by their paths from there, with averages and differences beside them.
+Numbers numbers_in(const Json& at, bool with_lists, std::vector<std::string> tasks = {}) {
+  if (at.is_number()) return {{"", at.get<double>()}};
+  if (!at.is_structured()) return {};
+  const bool is_list = at.is_array() && !at.empty() && !at.front().is_object();
+  if (is_list && !with_lists) return {};
+  if (at.is_object() && at.contains("tasks")) tasks = tasks_of(at);
+  Numbers found;
+  const auto add = [&found](const Numbers& more) { found.insert(found.end(), more.begin(), more.end()); };
+  std::vector<Numbers> parts;  // in the order of the list
+  std::map<std::string, Numbers> by_key;
+  for (const auto& [key, value] : at.items()) {
+    parts.push_back(numbers_in(value, with_lists, tasks));
+    for (const auto& [path, number] : parts.back()) found.emplace_back("/" + key + path, number);
+    by_key[key] = parts.back();
   }
-
-  // linear − standard of the numbers that both have.
-  Numbers differences(const Json& modes, const std::string& path, const std::vector<std::string>& tasks) const {
-    std::map<std::string, double> of_standard;
-    for (const auto& [below, value] : numbers(modes.at("standard"), "", tasks)) of_standard[below] = value;
-    Numbers found;
-    for (const auto& [below, value] : numbers(modes.at("linear"), "", tasks)) {
-      if (of_standard.contains(below))
-        found.emplace_back(path + below + " linear - standard", value - of_standard.at(below));
-    }
-    return found;
+  const auto has = [&](const std::string& key) { return by_key.contains(key); };
+  if (at.is_array() && !is_list) add(averages(parts));
+  if (at.is_object() && at.size() == tasks.size() && std::ranges::all_of(tasks, has)) {
+    parts.clear();
+    for (const std::string& task : tasks) parts.push_back(by_key.at(task));
+    add(averages(parts));
   }
-
-  bool with_lists_;
-};
+  if (at.is_object() && has("standard") && has("linear")) add(differences(by_key.at("standard"), by_key.at("linear")));
+  return found;
+}
 
 std::string short_number(double value) {
   constexpr double kExact = 1e9;
@@ -100,7 +88,7 @@ std::string over_runs_table(const std::vector<Json>& runs, const std::string& on
   std::vector<std::string> paths;  // as they come
   std::map<std::string, std::map<std::size_t, double>> values;
   for (std::size_t run = 0; run < runs.size(); ++run) {
-    for (const auto& [path, value] : Gathering(!only.empty()).numbers(runs[run], "")) {
+    for (const auto& [path, value] : numbers_in(runs[run], !only.empty())) {
       if (!path.starts_with(only)) continue;
       if (!values.contains(path)) paths.push_back(path);
       values[path][run] = value;

@@ -13,8 +13,6 @@ namespace {
 
 using OfMode = std::function<Json(const std::string& mode)>;  // null: there is none
 
-std::string three_decimals(double value) { return decimals(value, 3); }
-
 std::string kernel_line(const Json& kernels) {
   std::string line;
   for (const auto& [point, name] : {std::pair("random", "random weights"), std::pair("pretrained", "pre-trained")}) {

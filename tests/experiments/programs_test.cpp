@@ -39,6 +39,15 @@ void check_refusal(const std::string& command, int status, const std::vector<std
   }
 }
 
+// A set `first` of tiny images in <out>/data, and a model pre-trained on it in <out>/p. Returns the options for going on.
+std::string pretrain_on_first(const std::string& out) {
+  write_idx_set(std::filesystem::path(out) / "data/first", 0);
+  const std::string options = " --preset smoke --data " + out + "/data ";
+  BOOST_REQUIRE_EQUAL(
+      run_process("{bin}/pretrain --tasks first --control none" + options + "--out " + out + "/p").status, 0);
+  return options;
+}
+
 const std::string kSmallTasks = tests::kFinishedTasks + "--control objects ";
 
 }  // namespace
@@ -456,10 +465,7 @@ BOOST_AUTO_TEST_CASE(the_benchmark_times_the_tangent_kernel) {
 BOOST_AUTO_TEST_CASE(fine_tuning_on_random_crops_is_another_run) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  write_idx_set(folder.path() / "data/first", 0);
-  const std::string options = " --preset smoke --data " + out + "/data ";
-  BOOST_REQUIRE_EQUAL(
-      run_process("{bin}/pretrain --tasks first --control none" + options + "--out " + out + "/p").status, 0);
+  const std::string options = pretrain_on_first(out);
   const auto checksum = [&](const std::string& more) {
     const ProcessResult result = run_process("{bin}/finetune --mode linear --task first" + options + "--pretrained " +
                                              out + "/p/pretrained.safetensors --out " + out + "/f" + more);
@@ -477,10 +483,7 @@ BOOST_AUTO_TEST_CASE(fine_tuning_on_random_crops_is_another_run) {
 BOOST_AUTO_TEST_CASE(only_the_named_parameters_are_fine_tuned) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  write_idx_set(folder.path() / "data/first", 0);
-  const std::string options = " --preset smoke --data " + out + "/data ";
-  BOOST_REQUIRE_EQUAL(
-      run_process("{bin}/pretrain --tasks first --control none" + options + "--out " + out + "/p").status, 0);
+  const std::string options = pretrain_on_first(out);
   const std::string finetune =
       "{bin}/finetune --task first" + options + "--pretrained " + out + "/p/pretrained.safetensors ";
   const nn::SafetensorsFile before = nn::read_safetensors(out + "/p/pretrained.safetensors");
