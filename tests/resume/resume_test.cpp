@@ -136,9 +136,9 @@ std::int64_t occurrences(const std::string& text, const std::string& what) {
   return count;
 }
 
-// Kills runs with these options until `kills` have met one, and sees to it that each ends like an undisturbed run. Returns what all of
+// Kills runs with these options until `kills_wanted` kills have met one, and sees to it that each ends like an undisturbed run. Returns what all of
 // them said.
-std::string kill_at_random_times(const Options& options, int kills_wanted, engine::Random& random) {
+std::string kill_at_random_times(const Options& options, int kills_wanted, engine::Random random) {
   constexpr int kMostTries = 400;  // a kill may come after the end
   const TemporaryDirectory folder;
   const fs::path out = folder.path() / "run";  // one for all, as a run may note its command
@@ -193,25 +193,8 @@ std::string kill_at_random_times(const Options& options, int kills_wanted, engin
   return words;
 }
 
-}  // namespace
-
-BOOST_AUTO_TEST_CASE(runs_killed_at_fifty_random_times_end_with_the_same_bits) {
-  engine::Random random({kSeed});
-  const std::string chain = kill_at_random_times(longer("single_task,task_addition"), 18, random);
-  const std::string others = kill_at_random_times(longer("disentanglement,random_init,kernel_regression"), 14, random);
-  const std::string with_control =
-      kill_at_random_times(longer("task_negation,linearization_error,ntk_localization", "objects"), 9, random);
-  const std::string sweep = kill_at_random_times(longer("pretraining_length"), 9, random);
-  // The kills met what they were to meet.
-  BOOST_CHECK_GT(occurrences(chain, "pretrain: going on after step"), 0);
-  BOOST_CHECK_GT(occurrences(chain, "(linear): going on after step"), 0);
-  BOOST_CHECK_GT(occurrences(others, "(standard): going on after step"), 0);
-  BOOST_CHECK_GT(occurrences(with_control, "negation: already done"), 0);
-  BOOST_CHECK_GT(occurrences(sweep, "disentanglement: already done"), 0);
-}
-
-// The disk fills up in the midst of any one file, or the process ends there.
-BOOST_AUTO_TEST_CASE(trouble_with_any_one_file_loses_nothing_that_was_finished) {
+// The disk fills up (kind "full") in the midst of any one file, or the process ends there ("kill").
+void trouble_with_any_one_file(const std::string& kind) {
   const TemporaryDirectory folder;
   const fs::path out = folder.path() / "run";
   const ProcessResult whole = run_process(command(kShort, out));
@@ -222,39 +205,67 @@ BOOST_AUTO_TEST_CASE(trouble_with_any_one_file_loses_nothing_that_was_finished) 
   for (const auto& [file, text] : expected) {
     if (!file.ends_with(".svg") || file.ends_with("/pretrain_1.svg")) files.push_back(file);  // one figure for all
   }
-  for (const std::string kind : {"full", "kill"}) {
-    for (const std::string& file : files) {
-      const std::string when = kind + ", " + file;
-      const ProcessResult troubled =
-          run_process("env LD_PRELOAD=" TANGENT_TROUBLE " TROUBLE=" + kind + " TROUBLE_FILE=" + (out / file).string() +
-                      ". " + command(kShort, out));
-      const std::map<std::string, std::string> left = contents(out);
-      const auto half_written =
-          std::ranges::count_if(left, [](const auto& each) { return each.first.ends_with(engine::kUnfinished); });
-      if (kind == "full") {
-        const std::string message = (out / file).string() + ": cannot be written: No space left on device";
-        BOOST_CHECK_MESSAGE(troubled.status == 1 && troubled.output.find(message) != std::string::npos,
-                            when << ": exit status 1 and '" << message << "' expected; got " << troubled.status
-                                 << " and:\n"
-                                 << troubled.output);
-        BOOST_CHECK_MESSAGE(half_written == 0, when << ": a half-written file was left behind");
-      } else {
-        BOOST_CHECK_MESSAGE(troubled.status == 128 + SIGKILL, when << ": exit status " << troubled.status);
-        BOOST_CHECK_MESSAGE(half_written == 1, when << ": " << half_written << " half-written files");
-      }
-      const auto finished =
-          std::ranges::count_if(left, [](const auto& each) {  // stages; the whole is put together anew
-            return each.first.ends_with("/results.json");
-          });
-      const ProcessResult again = run_process(command(kShort, out));
-      BOOST_REQUIRE_MESSAGE(again.status == 0, when << ": " << again.output);
-      BOOST_CHECK_MESSAGE(occurrences(again.output, "already done") == finished, when << ": " << finished
-                                                                                      << " stages were done; got:\n"
-                                                                                      << again.output);
-      check_same(contents(out), expected, when);
-      fs::remove_all(out);
+  for (const std::string& file : files) {
+    const std::string when = kind + ", " + file;
+    const ProcessResult troubled = run_process("env LD_PRELOAD=" TANGENT_TROUBLE " TROUBLE=" + kind +
+                                               " TROUBLE_FILE=" + (out / file).string() + ". " + command(kShort, out));
+    const std::map<std::string, std::string> left = contents(out);
+    const auto half_written =
+        std::ranges::count_if(left, [](const auto& each) { return each.first.ends_with(engine::kUnfinished); });
+    if (kind == "full") {
+      const std::string message = (out / file).string() + ": cannot be written: No space left on device";
+      BOOST_CHECK_MESSAGE(troubled.status == 1 && troubled.output.find(message) != std::string::npos,
+                          when << ": exit status 1 and '" << message << "' expected; got " << troubled.status
+                               << " and:\n"
+                               << troubled.output);
+      BOOST_CHECK_MESSAGE(half_written == 0, when << ": a half-written file was left behind");
+    } else {
+      BOOST_CHECK_MESSAGE(troubled.status == 128 + SIGKILL, when << ": exit status " << troubled.status);
+      BOOST_CHECK_MESSAGE(half_written == 1, when << ": " << half_written << " half-written files");
     }
+    const auto finished = std::ranges::count_if(left, [](const auto& each) {  // stages; the whole is put together anew
+      return each.first.ends_with("/results.json");
+    });
+    const ProcessResult again = run_process(command(kShort, out));
+    BOOST_REQUIRE_MESSAGE(again.status == 0, when << ": " << again.output);
+    BOOST_CHECK_MESSAGE(occurrences(again.output, "already done") == finished, when << ": " << finished
+                                                                                    << " stages were done; got:\n"
+                                                                                    << again.output);
+    check_same(contents(out), expected, when);
+    fs::remove_all(out);
   }
+}
+
+}  // namespace
+
+// Fifty kills in all, at random times.
+BOOST_AUTO_TEST_CASE(killed_runs_of_addition_end_with_the_same_bits) {
+  const std::string words = kill_at_random_times(longer("single_task,task_addition"), 18, {kSeed, 0});
+  BOOST_CHECK_GT(occurrences(words, "pretrain: going on after step"), 0);  // the kills met what they were to meet
+  BOOST_CHECK_GT(occurrences(words, "(linear): going on after step"), 0);
+}
+
+BOOST_AUTO_TEST_CASE(killed_runs_of_further_experiments_end_with_the_same_bits) {
+  const std::string words =
+      kill_at_random_times(longer("disentanglement,random_init,kernel_regression"), 14, {kSeed, 1});
+  BOOST_CHECK_GT(occurrences(words, "(standard): going on after step"), 0);
+}
+
+BOOST_AUTO_TEST_CASE(killed_runs_with_a_control_end_with_the_same_bits) {
+  const std::string words =
+      kill_at_random_times(longer("task_negation,linearization_error,ntk_localization", "objects"), 9, {kSeed, 2});
+  BOOST_CHECK_GT(occurrences(words, "negation: already done"), 0);
+}
+
+BOOST_AUTO_TEST_CASE(killed_runs_of_several_lengths_end_with_the_same_bits) {
+  const std::string words = kill_at_random_times(longer("pretraining_length"), 9, {kSeed, 3});
+  BOOST_CHECK_GT(occurrences(words, "disentanglement: already done"), 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_loses_nothing_that_was_finished) { trouble_with_any_one_file("full"); }
+
+BOOST_AUTO_TEST_CASE(an_end_in_the_midst_of_a_file_loses_nothing_that_was_finished) {
+  trouble_with_any_one_file("kill");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
