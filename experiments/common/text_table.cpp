@@ -18,7 +18,8 @@ std::string TextTable::text() const {
     name_width = std::max(name_width, name.size());
     widths.resize(std::max(widths.size(), cells.size()), kCellWidth);
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      if (cells[i].size() > kCellWidth) widths[i] = std::max(widths[i], cells[i].size() + 1);
+      const std::size_t gap = i == 0 ? 0 : 1;  // a space follows the name anyway
+      if (cells[i].size() + gap > kCellWidth) widths[i] = std::max(widths[i], cells[i].size() + 1);
     }
   }
   const auto spaces = [](std::size_t width, const std::string& text) {

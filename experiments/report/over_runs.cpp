@@ -64,7 +64,9 @@ Numbers numbers_in(const Json& at, bool with_lists, std::vector<std::string> tas
     by_key[key] = parts.back();
   }
   const auto has = [&](const std::string& key) { return by_key.contains(key); };
-  if (at.is_array() && !is_list) add(averages(parts));
+  // Over the iterations of a solver nothing is averaged.
+  const bool is_curve = at.is_array() && !at.empty() && at.front().contains("iteration");
+  if (at.is_array() && !is_list && !is_curve) add(averages(parts));
   if (at.is_object() && at.size() == tasks.size() && std::ranges::all_of(tasks, has)) {
     parts.clear();
     for (const std::string& task : tasks) parts.push_back(by_key.at(task));

@@ -54,6 +54,9 @@ BOOST_AUTO_TEST_CASE(each_number_its_average_over_tasks_and_the_difference_of_th
   const std::string maps = experiments::over_runs_table(runs, "/maps");
   BOOST_CHECK_EQUAL(row(maps, "/maps/linear/0/1"), "/maps/linear/0/1 | 32000 0 | 32000 32000");
   BOOST_CHECK_EQUAL(row(maps, "/maps/0/0 linear - standard"), "/maps/0/0 linear - standard | 0.625 0.1768 | 0.75 0.5");
+  BOOST_CHECK_EQUAL(
+      experiments::over_runs_table({Json{{"curve", {{{"iteration", 0}}, {{"iteration", 1}}}}}}, "").find("average"),
+      std::string::npos);
   BOOST_CHECK_THROW(experiments::over_runs_table(runs, "/nothing"), std::invalid_argument);
   BOOST_CHECK_EQUAL(row(experiments::over_runs_table({Json{{"tasks", {1, 2}}, {"a", 1}}, Json{{"a", 3}}}, ""), "/a"),
                     "/a | 2 1.414 | 1 3");

@@ -447,6 +447,12 @@ BOOST_AUTO_TEST_CASE(long_cells_widen_their_column) {
                     "oak tree       a maple tree        7\n");
 }
 
+BOOST_AUTO_TEST_CASE(cells_never_touch) {
+  experiments::TextTable table;
+  table.row("loss", {"zero-shot", "0.0028420", "0.0003991"});
+  BOOST_CHECK_EQUAL(table.text(), "loss          zero-shot 0.0028420 0.0003991\n");
+}
+
 BOOST_AUTO_TEST_CASE(subsets_are_different_and_balanced) {
   BOOST_CHECK(experiments::subset_sizes(8) == std::vector<std::int64_t>({2, 4, 8}));
   BOOST_CHECK(experiments::subset_sizes(2) == std::vector<std::int64_t>({2}));
