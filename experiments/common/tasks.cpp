@@ -446,7 +446,9 @@ DatasetPtr images_of(const TaskSource& source, Split split, std::int64_t most, c
   } else {
     images = drawn(source, split, most, seed, recipe.vit.image_size);
   }
-  return std::make_shared<const datasets::Normalised>(std::move(images), recipe.normalisation);
+  constexpr std::int64_t kNone = 0;  // they are looked at once: rounded as kept images are, but not kept
+  return std::make_shared<const datasets::Normalised>(datasets::in_memory(std::move(images), datasets::serial, kNone),
+                                                      recipe.normalisation);
 }
 
 DatasetPtr load_web(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool) {

@@ -65,6 +65,7 @@ struct TaskData {
 TaskData load_task(const TaskSource& source, const Recipe& recipe, std::uint64_t seed, engine::ShardPool& pool);
 
 // Images of one split, at most `most` of a real set, drawn or decoded whenever they are read: for what looks at each once.
+// Their pixels are those that load_task gives, bytes.
 DatasetPtr images_of(const TaskSource& source, datasets::Split split, std::int64_t most, const Recipe& recipe,
                      std::uint64_t seed);
 

@@ -236,6 +236,16 @@ BOOST_AUTO_TEST_CASE(each_file_is_read_once) {
   BOOST_CHECK_EQUAL(load_task(digits, recipe, 2, pool).test->image_size(), 16);
 }
 
+BOOST_AUTO_TEST_CASE(images_that_are_looked_at_once_are_those_that_are_kept) {
+  engine::ShardPool pool(2);
+  const TaskSource source = sources()[0];
+  const Recipe recipe = tiny();
+  const DatasetPtr kept = load_task(source, recipe, 1, pool).test;
+  const DatasetPtr read = images_of(source, datasets::Split::test, kept->size(), recipe, 1);
+  const auto pixels = [&](const DatasetPtr& images) { return datasets::load_range(*images, 0, kept->size()).images; };
+  tests::check_same_bits(pixels(read), pixels(kept), "digits");
+}
+
 BOOST_AUTO_TEST_CASE(two_classes_that_clip_calls_the_same_are_told_apart) {
   const TemporaryDirectory folder;
   for (const char* const part : {"train", "val"}) {

@@ -136,9 +136,10 @@ std::int64_t occurrences(const std::string& text, const std::string& what) {
   return count;
 }
 
-// Kills runs with these options until `kills_wanted` kills have met one, and sees to it that each ends like an undisturbed run. Returns what all of
-// them said.
-std::string kill_at_random_times(const Options& options, int kills_wanted, engine::Random random) {
+// Kills runs with these options at random times until `kills_wanted` kills have met one, a checkpoint was left behind, a
+// stage was skipped and all of `met` was said: when that is depends on the machine. Sees to it that each run ends like an undisturbed one.
+void kill_at_random_times(const Options& options, int kills_wanted, const std::vector<std::string>& met,
+                          engine::Random random) {
   constexpr int kMostTries = 400;  // a kill may come after the end
   const TemporaryDirectory folder;
   const fs::path out = folder.path() / "run";  // one for all, as a run may note its command
@@ -154,7 +155,11 @@ std::string kill_at_random_times(const Options& options, int kills_wanted, engin
   std::string words;                        // of all killed and resumed runs
   std::map<std::string, int> half_written;  // what lay about after the kills, by the end of its name
   int kills = 0;
-  for (int tries = 0; kills < kills_wanted && tries < kMostTries; ++tries) {
+  const auto all_met = [&] {
+    return half_written["checkpoint"] > 0 && occurrences(words, "already done") > 0 &&
+           std::ranges::all_of(met, [&](const std::string& what) { return occurrences(words, what) > 0; });
+  };
+  for (int tries = 0; (kills < kills_wanted || !all_met()) && tries < kMostTries; ++tries) {
     const double delay = random.uniform(0.0, seconds);
     const bool fresh = !fs::exists(out);
     const auto begin = std::chrono::steady_clock::now();
@@ -183,14 +188,12 @@ std::string kill_at_random_times(const Options& options, int kills_wanted, engin
     check_same(contents(out), expected, when);
     fs::remove_all(out);
   }
-  BOOST_CHECK_EQUAL(kills, kills_wanted);
+  BOOST_CHECK_GE(kills, kills_wanted);
+  BOOST_CHECK(all_met());
   BOOST_TEST_MESSAGE("half-written files " << half_written["half-written"] << ", checkpoints "
                                            << half_written["checkpoint"] << ", resumed "
                                            << occurrences(words, "going on after") << ", stages skipped "
                                            << occurrences(words, "already done"));
-  BOOST_CHECK_GT(half_written["checkpoint"], 0);
-  BOOST_CHECK_GT(occurrences(words, "already done"), 0);
-  return words;
 }
 
 // The disk fills up (kind "full") in the midst of any one file, or the process ends there ("kill").
@@ -240,26 +243,22 @@ void trouble_with_any_one_file(const std::string& kind) {
 
 // Fifty kills in all, at random times.
 BOOST_AUTO_TEST_CASE(killed_runs_of_addition_end_with_the_same_bits) {
-  const std::string words = kill_at_random_times(longer("single_task,task_addition"), 18, {kSeed, 0});
-  BOOST_CHECK_GT(occurrences(words, "pretrain: going on after step"), 0);  // the kills met what they were to meet
-  BOOST_CHECK_GT(occurrences(words, "(linear): going on after step"), 0);
+  kill_at_random_times(longer("single_task,task_addition"), 18,
+                       {"pretrain: going on after step", "(linear): going on after step"}, {kSeed, 0});
 }
 
 BOOST_AUTO_TEST_CASE(killed_runs_of_further_experiments_end_with_the_same_bits) {
-  const std::string words =
-      kill_at_random_times(longer("disentanglement,random_init,kernel_regression"), 14, {kSeed, 1});
-  BOOST_CHECK_GT(occurrences(words, "(standard): going on after step"), 0);
+  kill_at_random_times(longer("disentanglement,random_init,kernel_regression"), 14, {"(standard): going on after step"},
+                       {kSeed, 1});
 }
 
 BOOST_AUTO_TEST_CASE(killed_runs_with_a_control_end_with_the_same_bits) {
-  const std::string words =
-      kill_at_random_times(longer("task_negation,linearization_error,ntk_localization", "objects"), 9, {kSeed, 2});
-  BOOST_CHECK_GT(occurrences(words, "negation: already done"), 0);
+  kill_at_random_times(longer("task_negation,linearization_error,ntk_localization", "objects"), 9,
+                       {"negation: already done"}, {kSeed, 2});
 }
 
 BOOST_AUTO_TEST_CASE(killed_runs_of_several_lengths_end_with_the_same_bits) {
-  const std::string words = kill_at_random_times(longer("pretraining_length"), 9, {kSeed, 3});
-  BOOST_CHECK_GT(occurrences(words, "disentanglement: already done"), 0);
+  kill_at_random_times(longer("pretraining_length"), 9, {"disentanglement: already done"}, {kSeed, 3});
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_loses_nothing_that_was_finished) { trouble_with_any_one_file("full"); }
