@@ -69,6 +69,10 @@ class Corpus final : public datasets::Dataset {
 
 std::shared_ptr<const Corpus> make_corpus(const Context& context, const std::vector<TaskSource>& sources) {
   const auto corpus = std::make_shared<Corpus>();
+  // All pictures are decoded before the training: a damaged one that only fine-tuning meets would cost hours.
+  for (const TaskSource& source : sources) {
+    if (source.real) load_task(source, context.recipe, context.seed, context.pool);
+  }
   for (std::size_t domain = 0; domain < sources.size(); ++domain) {
     const DatasetPtr images = load_web(sources[domain], context.recipe, context.seed, context.pool);
     std::vector<std::string> captions;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "datasets/image.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "nn/safetensors.hpp"
 #include "tests/experiments/finished_run.hpp"
@@ -319,6 +320,23 @@ BOOST_AUTO_TEST_CASE(real_sets_are_learned_and_told_apart) {
   check_refusal(
       "{bin}/pretrain --preset smoke --tasks digits --control none --data " + out + "/data --out " + out + "/x", 1,
       {"'digits' is a built-in task, and a set in " + out + "/data/digits; rename that folder"});
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_picture_stops_a_run_before_it_trains) {
+  const TemporaryDirectory folder;
+  const std::vector<std::uint8_t> rgb(5 * 6 * 3, 128);
+  for (const std::string place : {"train/a", "train/b", "test/a", "test/b"}) {
+    std::filesystem::create_directories(folder.path() / "data/mine" / place);
+    for (int i = 0; i < 9; ++i)
+      datasets::write_png(folder.path() / "data/mine" / place / (std::to_string(i) + ".png"), 5, 6, rgb);
+  }
+  const std::string damaged = (folder.path() / "data/mine/test/b/7.png").string();  // pre-training does not look at it
+  std::filesystem::resize_file(damaged, 30);
+  const std::string out = folder.path().string();
+  check_refusal(
+      "{bin}/reproduce --preset smoke --tasks mine,digits --control none --data " + out + "/data --out " + out + "/run",
+      1, {damaged});
+  BOOST_CHECK(!std::filesystem::exists(folder.path() / "run/pretrain/pretrained.safetensors"));
 }
 
 BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {
