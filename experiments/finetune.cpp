@@ -32,9 +32,10 @@ int main(int argc, char** argv) {
     engine::ShardPool pool(thread_count(options));
     const Pretrained pretrained = load(begin, pool);
     const Recipe recipe = recipe_for(options, begin, pretrained);
-    const TaskData data = load_task(source, recipe, options.seed.value_or(0), pool);
-    const Json results = finetune({recipe, options.seed.value_or(0), pool}, pretrained, data,
-                                  mode == "linear" ? Mode::linear : Mode::standard, folder);
+    const std::uint64_t seed = seed_for(options, begin);
+    const TaskData data = load_task(source, recipe, seed, pool);
+    const Json results =
+        finetune({recipe, seed, pool}, pretrained, data, mode == "linear" ? Mode::linear : Mode::standard, folder);
     std::printf("final loss %.3f, |tau| %.4g of |theta0| %.4g: %s\n", results.at("final_loss").get<double>(),
                 results.at("task_vector_norm").get<double>(), results.at("pretrained_norm").get<double>(),
                 (folder / "finetuned.safetensors").c_str());

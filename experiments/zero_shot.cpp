@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
                                              : datasets::Split::test;
     if (!source.real) settings.images = recipe.finetune.test_images;
     settings.images = images.value_or(settings.images);
-    const Json results = zero_shot({recipe, options.seed.value_or(0), pool}, pretrained, source, settings, folder);
+    const Json results = zero_shot({recipe, seed_for(options, begin), pool}, pretrained, source, settings, folder);
     std::printf("%s", zero_shot_table(results).c_str());
   });
 }

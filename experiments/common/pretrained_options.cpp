@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+
+#include "experiments/common/run_folder.hpp"
 
 namespace experiments {
 namespace {
@@ -44,6 +47,14 @@ Pretrained load(const PretrainedOptions& options, engine::ShardPool& pool) {
       options.is_checkpoint() ? load_checkpoint(options.source, pool) : load_pretrained(options.pretrained);
   pretrained.cut = options.cut;
   return pretrained;
+}
+
+std::uint64_t seed_for(const CommonOptions& common, const PretrainedOptions& options) {
+  if (common.seed.has_value()) return *common.seed;
+  if (options.is_checkpoint()) return 0;
+  const std::optional<Json> manifest = noted_manifest(options.pretrained.parent_path());
+  const Json seed = manifest.has_value() ? manifest->value("seed", Json()) : Json();
+  return seed.is_number_unsigned() ? seed.get<std::uint64_t>() : 0;
 }
 
 Recipe recipe_for(const CommonOptions& common, const PretrainedOptions& options, const Pretrained& pretrained,

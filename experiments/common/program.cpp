@@ -85,7 +85,8 @@ std::filesystem::path default_out(const std::string& place) {
 
 void add_run_options(CommandLine& line, CommonOptions& options, const std::string& place) {
   options.out = default_out(place);
-  line.option("--seed", options.seed, "Decides every random number (default: 0, or that of the task vectors)");
+  line.option("--seed", options.seed,
+              "Decides every random number (default: that of the weights a program goes on from, or 0)");
   line.option("--threads", options.threads,
               "Threads; 0 takes as many as this process may use. The results are the same for any number")
       .between(0, 1024);
@@ -127,7 +128,7 @@ void add_common_options(CommandLine& line, CommonOptions& options, const std::st
   add_recipe_options(line, options, parts,
                      is_among(Part::pretraining, parts)
                          ? "Recipe (default: the preset's)"
-                         : "Recipe (default: that of the task vectors, or the preset's)");
+                         : "Recipe (default: that of the task vectors if there are some, or the preset's)");
   add_shard_size_option(line, options);
 }
 

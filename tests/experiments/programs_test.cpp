@@ -498,6 +498,23 @@ BOOST_AUTO_TEST_CASE(fine_tuning_on_random_crops_is_another_run) {
   BOOST_CHECK_EQUAL(checksum(" --random-crop --threads 5 --overwrite"), cropped);
 }
 
+BOOST_AUTO_TEST_CASE(fine_tuning_goes_on_with_the_seed_of_pre_training) {
+  const TemporaryDirectory folder;
+  const std::string out = folder.path().string();
+  BOOST_REQUIRE_EQUAL(
+      run_process("{bin}/pretrain --preset smoke --tasks digits --control none --seed 3 --out " + out + "/p").status,
+      0);
+  const std::string on_digits = " --task digits --pretrained " + out + "/p/pretrained.safetensors --out " + out;
+  const auto seed_in = [&](const std::string& place, const std::string& command) {
+    const ProcessResult result = run_process("{bin}/" + command + on_digits + place);
+    BOOST_CHECK_MESSAGE(result.status == 0, result.output);
+    return experiments::read_json(out + place + "/manifest.json").at("seed").get<int>();
+  };
+  BOOST_CHECK_EQUAL(seed_in("/f", "finetune --preset smoke --mode standard"), 3);
+  BOOST_CHECK_EQUAL(seed_in("/z", "zero_shot --images 8"), 3);
+  BOOST_CHECK_EQUAL(seed_in("/other", "zero_shot --images 8 --seed 4"), 4);
+}
+
 BOOST_AUTO_TEST_CASE(only_the_named_parameters_are_fine_tuned) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
