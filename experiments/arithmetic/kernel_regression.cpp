@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -407,8 +408,9 @@ std::string kernel_regression_table(const Json& results) {
   };
   const double gap = value("standard") - value("adamw");
   if (gap > 0.0) {
+    const double solved = value("solved") - value("adamw");
     text += "standard is " + decimals(100.0 * gap, 1) + " points above adamw, and solved " +
-            decimals(100.0 * (value("solved") - value("adamw")), 1) + "\n";
+            decimals(100.0 * std::abs(solved), 1) + (solved < 0.0 ? " below it\n" : "\n");
   }
   return text;
 }

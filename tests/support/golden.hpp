@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <filesystem>
 #include <string>
 
 #include "models/vit.hpp"
@@ -10,7 +11,7 @@
 namespace tests {
 
 inline nn::NamedTensors golden(const std::string& file) {
-  return nn::read_safetensors(std::string(TANGENT_GOLDEN_DIR) + "/" + file).tensors;
+  return nn::read_safetensors(std::filesystem::path(TANGENT_GOLDEN_DIR) / file).tensors;
 }
 
 // The network of all references: image 8, patch 4, width 8, depth 2, 2 heads, MLP ratio 2, QuickGELU, features 6.
