@@ -5,6 +5,7 @@
 #include "experiments/common/clip_options.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
+#include "experiments/common/run_folder.hpp"
 #include "models/clip_convert.hpp"
 
 int main(int argc, char** argv) {
@@ -21,7 +22,9 @@ int main(int argc, char** argv) {
       .among({"hugging_face", "open_clip"})
       .required();
   line.option("--out", out, "The folder to write into, made if absent").required();
+  add_overwrite_option(line, "Write into --out though it holds files, over those of the same names; never an input");
   return run_program(line, argc, argv, [&] {
+    demand_free(out);
     const models::ClipLayout to =
         layout == "open_clip" ? models::ClipLayout::open_clip : models::ClipLayout::hugging_face;
     models::convert_checkpoint(checkpoint, to, out, options.activation, [] { stop_stage_if_asked("converting"); });

@@ -8,6 +8,7 @@
 
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
+#include "experiments/common/run_folder.hpp"
 #include "experiments/common/text_table.hpp"
 #include "models/task_vector_files.hpp"
 
@@ -71,11 +72,14 @@ int main(int argc, char** argv) {
   for (CommandLine* const command : {&add, &norm, &cosines}) command->option("files", files, "Task vectors").required();
   for (CommandLine* const command : {&add, &scale})
     command->option("--scale", factor, "The factor").between(-1e9, 1e9, "a number");
-  for (CommandLine* const command : {&subtract, &add, &scale, &negate})
+  for (CommandLine* const command : {&subtract, &add, &scale, &negate}) {
     command->option("--out", out, "The safetensors file to write").required();
+    add_overwrite_option(*command, "Replace --out if it is there; never an input");
+  }
   return run_program(line, argc, argv, [&] {
     if (norm.is_chosen()) return print_norms(files);
     if (cosines.is_chosen()) return print_cosines(files);
+    demand_free(out);
     if (subtract.is_chosen()) models::subtract_checkpoints(tuned, base, out, between);
     if (add.is_chosen()) models::add_task_vectors(base, paths_of(files), factor, out, between);
     if (scale.is_chosen()) models::scale_task_vector(tau, factor, out, between);

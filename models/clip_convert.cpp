@@ -17,6 +17,9 @@ void convert_checkpoint(const std::filesystem::path& from, ClipLayout to, const 
     throw std::runtime_error("[convert] " + folder.string() +
                              ": holds this checkpoint in that layout already; name another folder.");
   }
+  const std::filesystem::path weights =
+      folder / (to == ClipLayout::open_clip ? "open_clip_model.safetensors" : "model.safetensors");
+  demand_no_file_of(files, weights);
   const std::map<std::string, ClipTensor> tensors = clip_tensors(files);
   std::vector<ClipSpec> specs;
   for (const auto& [name, tensor] : tensors)
@@ -25,8 +28,7 @@ void convert_checkpoint(const std::filesystem::path& from, ClipLayout to, const 
       config.image ? read_clip_preprocessing(files.folder, *files.layout, config.image->image_size) : std::nullopt;
   const std::vector<ConfigFile> configs = clip_config_files(folder, to, config, pixels);
   std::filesystem::create_directories(folder);
-  const std::string name = to == ClipLayout::open_clip ? "open_clip_model.safetensors" : "model.safetensors";
-  write_clip_tensors(folder / name, to, specs, {{"format", "pt"}},
+  write_clip_tensors(weights, to, specs, {{"format", "pt"}},
                      [&](const std::string& tensor, std::int64_t begin, std::span<float> out) {
                        between();
                        read_finite(files, tensors.at(tensor), begin, out);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <system_error>
 #include <vector>
 
 #include "engine/tensor/byte_source.hpp"
@@ -159,6 +160,15 @@ CheckpointFiles open_checkpoint(const std::filesystem::path& path) {
   drop_prefixes(files.tensors);
   files.layout = layout_of(files.tensors);
   return files;
+}
+
+void demand_no_file_of(const CheckpointFiles& files, const std::filesystem::path& out) {
+  const auto is_out = [&](const std::filesystem::path& file) {
+    std::error_code absent;  // then it is none of them
+    return std::filesystem::equivalent(file, out, absent);
+  };
+  if (is_out(files.path) || std::ranges::any_of(files.maps, [&](const auto& map) { return is_out(map->file()); }))
+    fail(out, "is an input, of " + files.path.string() + "; name another file to write.");
 }
 
 void ClipTensor::read(std::int64_t begin, std::span<float> out) const {

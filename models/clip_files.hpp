@@ -46,6 +46,9 @@ std::string complaint_lines(std::span<const std::string> complaints);
 // read_safetensors refuses, a shard or a tensor that the index names and is not there, a shard outside the folder.
 CheckpointFiles open_checkpoint(const std::filesystem::path& path);
 
+// Throws std::runtime_error if `out`, by whatever name, is one of the files: what is written from them must not replace them.
+void demand_no_file_of(const CheckpointFiles& files, const std::filesystem::path& out);
+
 // Tensors of one name of ours, in pieces.
 class ClipTensor {
  public:

@@ -73,6 +73,7 @@ struct Term {
 void write_sum(const Operand& like, std::span<const Term> terms,
                const std::function<std::string(const ClipTensor&)>& type, const nn::Metadata& metadata,
                const std::filesystem::path& out, const BetweenBlocks& between) {
+  for (const Term& term : terms) demand_no_file_of(term.operand->files, out);
   std::vector<ClipSpec> specs;
   for (const auto& [name, tensor] : like.tensors) specs.push_back({name, tensor.shape(), type(tensor)});
   std::vector<float> values;

@@ -1,7 +1,7 @@
 // Arithmetic on checkpoint files: task vectors τ = θ − θ0 of models that need not fit into memory. Tensors are matched by their
 // names of ours, so the two layouts of CLIP mix; where one of the files holds a weight that CLIP does not have, all are matched
 // by the names as they stand. Everything passes through buffers of constant size, and sums are taken in f64 in the order of the
-// names: same files, same bits. A weight or a sum that is not finite is refused.
+// names: same files, same bits. A weight or a sum that is not finite is refused, and an `out` that is one of the files.
 #pragma once
 
 #include <filesystem>

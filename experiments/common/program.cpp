@@ -91,9 +91,8 @@ void add_run_options(CommandLine& line, CommonOptions& options, const std::strin
               "Threads; 0 takes as many as this process may use. The results are the same for any number")
       .between(0, 1024);
   line.option("--out", options.out, "Folder for results.json, manifest.json and weights");
-  line.action(
-      "--overwrite", [] { set_overwrite(true); },
-      "Replace what a run with other options has left in --out; without it such a run is refused");
+  add_overwrite_option(line,
+                       "Replace what a run with other options has left in --out; without it such a run is refused");
   line.option("--data", options.data,
               "Folder with real data sets, one sub-folder each; `datasets list` tells which are found");
   add_precision_option(line);
@@ -145,6 +144,11 @@ void add_precision_option(CommandLine& line) {
               "Of matrix products: f32 (default); bf16, faster where the processor has it; bf16-emulated, the same "
               "results, slowly")
       .among({"f32", "bf16", "bf16-emulated"});
+}
+
+void add_overwrite_option(CommandLine& line, const std::string& help) {
+  line.action(
+      "--overwrite", [] { set_overwrite(true); }, help);
 }
 
 Recipe chosen_recipe(const CommonOptions& options, const std::function<void(Recipe&)>& defaults) {

@@ -37,8 +37,9 @@ void add_common_options(CommandLine& line, CommonOptions& options, const std::st
 inline constexpr std::array kAllParts{Part::model,           Part::pretraining, Part::finetuning,
                                       Part::training_images, Part::validation,  Part::testing};
 void add_shard_size_option(CommandLine& line, CommonOptions& options,
-                           const std::string& heading = "Options");  // --shard-size, one of those
-void add_precision_option(CommandLine& line);                        // one of them
+                           const std::string& heading = "Options");     // --shard-size, one of those
+void add_precision_option(CommandLine& line);                           // one of them
+void add_overwrite_option(CommandLine& line, const std::string& help);  // another
 // The preset with what the user changed; `defaults` changes the preset before that.
 Recipe chosen_recipe(const CommonOptions& options, const std::function<void(Recipe&)>& defaults = nullptr);
 

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <system_error>
 #include <vector>
 
 #include "engine/tensor/atomic_file.hpp"
@@ -105,6 +106,13 @@ std::optional<Json> noted_manifest(const std::filesystem::path& folder) {
 }
 
 void set_overwrite(bool allowed) noexcept { overwrite = allowed; }
+
+void demand_free(const std::filesystem::path& out) {
+  std::error_code special;  // a device, say: it is not empty
+  if (overwrite || !std::filesystem::exists(out) || std::filesystem::is_empty(out, special)) return;
+  throw std::runtime_error("[out] " + out.string() +
+                           ": is there already; give another --out, or --overwrite if it is no input.");
+}
 
 Json read_json(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -50,6 +50,9 @@ class RunFolder {
 std::optional<Json> noted_manifest(const std::filesystem::path& folder);
 
 void set_overwrite(bool allowed) noexcept;  // of what runs with other options have left, in every folder
+// For what writes no run: throws std::runtime_error if a file, or a folder with something in it, is there and may not be
+// overwritten.
+void demand_free(const std::filesystem::path& out);
 
 inline constexpr std::string_view kCheckpoint = "checkpoint.safetensors";  // of a stage that trains, until it is done
 

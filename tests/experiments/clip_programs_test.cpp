@@ -76,8 +76,10 @@ BOOST_AUTO_TEST_CASE(probe_writes_what_the_original_code_computes) {
     BOOST_CHECK_EQUAL(
         run_process("{bin}/convert --checkpoint " + kGolden + name + " --to " + other + " --out " + converted).status,
         0);
-    check_says(run_process("{bin}/convert --checkpoint " + converted + " --to " + other + " --out " + converted),
-               "holds this checkpoint in that layout already");
+    const std::string into_itself =
+        "{bin}/convert --checkpoint " + converted + " --to " + other + " --out " + converted;
+    check_says(run_process(into_itself), converted + ": is there already; give another --out, or --overwrite");
+    check_says(run_process(into_itself + " --overwrite"), "holds this checkpoint in that layout already");
     BOOST_CHECK_EQUAL(inputs.probe("--checkpoint " + converted + " --pixels " + inputs.file("pixels")).status, 0);
     const nn::NamedTensors again = nn::read_safetensors(inputs.file("out")).tensors;
     BOOST_CHECK_EQUAL(again.size(), 1u);
@@ -137,9 +139,29 @@ BOOST_AUTO_TEST_CASE(task_vectors_of_files) {
   const ProcessResult none = run_process("{bin}/task_vector cosines " + inputs.file("tau") + " " + inputs.file("zero"));
   BOOST_CHECK_EQUAL(none.status, 0);
   BOOST_CHECK_MESSAGE(none.output.find("nan") == std::string::npos, none.output);
-  check_says(run_process("{bin}/task_vector subtract " + inputs.file("pixels") + " " + base + " --out " + edited),
-             "does not fit");
+  check_says(
+      run_process("{bin}/task_vector subtract " + inputs.file("pixels") + " " + base + " --out " + inputs.file("none")),
+      "does not fit");
   BOOST_CHECK_EQUAL(run_process("{bin}/task_vector").status, 2);
+}
+
+BOOST_AUTO_TEST_CASE(files_are_replaced_only_if_told_to_and_inputs_never) {
+  const Inputs inputs("hugging_face");
+  const std::string base = (inputs.folder.path() / "base").string();
+  std::filesystem::copy(kGolden + "hugging_face", base);
+  const std::string add = "{bin}/task_vector add " + base + " " + inputs.file("tau") + " --out ";
+  check_says(run_process(add + inputs.file("pixels")), "is there already; give another --out, or --overwrite");
+  BOOST_CHECK(nn::read_safetensors(inputs.file("pixels")).tensors.contains("pixels"));
+  BOOST_CHECK_EQUAL(run_process(add + inputs.file("pixels") + " --overwrite").status, 0);
+  BOOST_CHECK(!nn::read_safetensors(inputs.file("pixels")).tensors.contains("pixels"));
+  std::filesystem::create_symlink(inputs.file("tau"), inputs.file("link"));
+  for (const std::string& out : {inputs.file("link"), base + "/../base/model.safetensors"})
+    check_says(run_process(add + out + " --overwrite"), out + ": is an input, of ");
+  const std::string misnamed = (inputs.folder.path() / "misnamed").string();
+  std::filesystem::copy(kGolden + "open_clip", misnamed);
+  std::filesystem::rename(misnamed + "/open_clip_model.safetensors", misnamed + "/model.safetensors");
+  check_says(run_process("{bin}/convert --to hugging_face --overwrite --checkpoint " + misnamed + " --out " + misnamed),
+             "misnamed/model.safetensors: is an input, of ");
 }
 
 // Of a file with 8 GiB of zeros that takes no room, caught while it writes.
