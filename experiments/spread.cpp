@@ -9,11 +9,31 @@
 #include <vector>
 
 #include "experiments/common/program.hpp"
+#include "experiments/common/progress.hpp"
 #include "experiments/common/run_folder.hpp"
 #include "experiments/report/over_runs.hpp"
 
 namespace experiments {
 namespace {
+
+// What a run depends on, but for its seed and the weights that come of that.
+Json beside_seed(const Json& manifest) {
+  Json fingerprint = manifest.at("fingerprint");
+  for (const char* const of_seed : {"seed", "seeds", "pretrained", "task_vectors", "adam"}) fingerprint.erase(of_seed);
+  if (fingerprint.contains("settings")) fingerprint.at("settings").erase("solved");
+  return fingerprint;
+}
+
+// The first one in these folders' manifests, or in those of the runs of which they are stages; empty if there is none.
+std::string difference_beside_seed(const std::filesystem::path& first, const std::filesystem::path& other) {
+  const std::optional<Json> of_first = noted_manifest(first);
+  const std::optional<Json> of_other = noted_manifest(other);
+  if (first == other || !of_first || !of_other) return "";
+  const Json settings = beside_seed(*of_first);
+  const Json others = beside_seed(*of_other);
+  const std::string difference = first_difference(&settings, &others);
+  return difference.empty() ? difference_beside_seed(first.parent_path(), other.parent_path()) : difference;
+}
 
 // Of runs of one program, each once.
 std::vector<Json> results_of(const std::vector<std::string>& folders) {
@@ -38,6 +58,18 @@ std::vector<Json> results_of(const std::vector<std::string>& folders) {
   return runs;
 }
 
+void list_runs(const std::vector<std::string>& folders) {
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    const Json manifest = noted_manifest(folders[i]).value();
+    const Json seed = manifest.at("fingerprint").value("seeds", manifest.value("seed", Json()));
+    std::printf("run %zu  %s  seed %s\n", i + 1, folders[i].c_str(), seed.dump().c_str());
+    const std::string difference =
+        difference_beside_seed(std::filesystem::canonical(folders[0]), std::filesystem::canonical(folders[i]));
+    if (!difference.empty())
+      say("spread: runs 1 and " + std::to_string(i + 1) + " differ in more than the seed: " + difference);
+  }
+}
+
 }  // namespace
 }  // namespace experiments
 
@@ -46,12 +78,17 @@ int main(int argc, char** argv) {
   CommandLine line(
       "Prints mean and deviation over several runs of each number in their results.json: runs of one program with "
       "several\n"
-      "seeds, say. Averages over tasks and linear minus standard within each run stand beside what they are made of.");
+      "seeds, say; it warns of what else they differ in. Averages over tasks and linear minus standard within each run "
+      "stand beside what they are made of.");
   std::vector<std::string> folders;
   std::string only;
   line.option("folders", folders, "The --out of each run").required();
   line.option(
       "--only", only,
       "Only numbers whose path begins so, such as /addition/linear; lists of numbers, such as curves, then too");
-  return run_program(line, argc, argv, [&] { std::printf("%s", over_runs_table(results_of(folders), only).c_str()); });
+  return run_program(line, argc, argv, [&] {
+    const std::string table = over_runs_table(results_of(folders), only);
+    list_runs(folders);
+    std::printf("\n%s", table.c_str());
+  });
 }

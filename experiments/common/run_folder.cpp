@@ -78,8 +78,9 @@ std::string shown(const Json* value) {
   return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
 }
 
-// "finetune.steps: 80, now 100", of the first value in which the two differ; null is a value that is not there.
-std::string first_difference(const Json* earlier, const Json* now, const std::string& name = {}) {
+}  // namespace
+
+std::string first_difference(const Json* earlier, const Json* now, const std::string& name) {
   if (earlier != nullptr && now != nullptr) {
     if (*earlier == *now) return "";
     if (earlier->is_object() && now->is_object()) {
@@ -96,8 +97,6 @@ std::string first_difference(const Json* earlier, const Json* now, const std::st
   }
   return name + ": " + shown(earlier) + ", now " + shown(now);
 }
-
-}  // namespace
 
 std::optional<Json> noted_manifest(const std::filesystem::path& folder) {
   std::optional<Json> manifest = readable_json(folder / "manifest.json");

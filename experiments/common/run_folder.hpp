@@ -49,6 +49,10 @@ class RunFolder {
 // Of the run whose results lie in the folder, or which was to make some; none if it has none that can be read.
 std::optional<Json> noted_manifest(const std::filesystem::path& folder);
 
+// "finetune.steps: 80, now 100", of the first value in which the two differ; null is a value that is not there. Empty if they
+// are alike. `name` is theirs.
+std::string first_difference(const Json* earlier, const Json* now, const std::string& name = {});
+
 void set_overwrite(bool allowed) noexcept;  // of what runs with other options have left, in every folder
 // For what writes no run: throws std::runtime_error if a file, or a folder with something in it, is there and may not be
 // overwritten.

@@ -6,9 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "experiments/common/run_folder.hpp"
 #include "tests/experiments/finished_run.hpp"
 
 using experiments::Json;
+using experiments::read_json;
+using experiments::write_json;
 using tests::check_says;
 using tests::run_process;
 
@@ -73,10 +76,25 @@ BOOST_AUTO_TEST_CASE(the_program_reads_runs_and_refuses_what_is_none) {
   const tests::TemporaryDirectory folder;
   const std::string copy = (folder.path() / "copy").string();
   std::filesystem::copy(stage, copy);
-  const tests::ProcessResult twice = run_process("{bin}/spread " + stage + " " + copy + " --only /addition");
+  Json manifest = read_json(copy + "/manifest.json");
+  manifest["seed"] = 1;
+  for (const char* const of_seed : {"seed", "pretrained", "task_vectors"}) manifest["fingerprint"][of_seed] = 1;
+  write_json(copy + "/manifest.json", manifest);
+  Json whole = read_json(tests::finished_run() + "/manifest.json");
+  write_json(folder.path() / "manifest.json", whole);
+  const std::string spread = "{bin}/spread " + stage + " " + copy + " --only /addition";
+  const tests::ProcessResult twice = run_process(spread);
   BOOST_CHECK_EQUAL(twice.status, 0);
+  BOOST_CHECK_EQUAL(twice.output.find("differ"), std::string::npos);
+  check_says(twice, "run 1  " + stage + "  seed 0\nrun 2  " + copy + "  seed 1\n");
   check_says(twice, "/addition/linear/absolute");
   check_says(twice, "/addition/absolute linear - standard");
+  whole["fingerprint"]["vit"]["embedding"] = 16;
+  write_json(folder.path() / "manifest.json", whole);
+  check_says(run_process(spread), "runs 1 and 2 differ in more than the seed: vit.embedding: 32, now 16\n");
+  manifest["fingerprint"]["tasks"] = {"digits"};
+  write_json(copy + "/manifest.json", manifest);
+  check_says(run_process(spread), "in more than the seed: tasks: [\"digits\",\"signs\"], now [\"digits\"]\n");
   for (const auto& [arguments, message] :
        {std::pair(stage, "needs two runs at least"),
         std::pair(stage + " /nowhere", "/nowhere/results.json: no such file"),
