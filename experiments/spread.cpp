@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   line.option("folders", folders, "The --out of each run").required();
   line.option(
       "--only", only,
-      "Only numbers whose path begins so, such as /addition/linear; lists of numbers, such as curves, then too");
+      "Only numbers whose path begins so, such as addition/linear; lists of numbers, such as curves, then too");
   return run_program(line, argc, argv, [&] {
     const std::string table = over_runs_table(results_of(folders), only);
     list_runs(folders);

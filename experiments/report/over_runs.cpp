@@ -76,6 +76,15 @@ Numbers numbers_in(const Json& at, bool with_lists, std::vector<std::string> tas
   return found;
 }
 
+// Where the results begin, "a, b, c".
+std::string first_levels(const Json& results) {
+  std::string names;
+  for (const auto& [key, value] : results.items()) {
+    if (!numbers_in(value, true).empty()) names += (names.empty() ? "" : ", ") + key;
+  }
+  return names;
+}
+
 std::string short_number(double value) {
   constexpr double kExact = 1e9;
   char text[32];
@@ -87,17 +96,19 @@ std::string short_number(double value) {
 }  // namespace
 
 std::string over_runs_table(const std::vector<Json>& runs, const std::string& only) {
+  const std::string beginning = only.empty() || only.starts_with("/") ? only : "/" + only;
   std::vector<std::string> paths;  // as they come
   std::map<std::string, std::map<std::size_t, double>> values;
   for (std::size_t run = 0; run < runs.size(); ++run) {
     for (const auto& [path, value] : numbers_in(runs[run], !only.empty())) {
-      if (!path.starts_with(only)) continue;
+      if (!path.starts_with(beginning)) continue;
       if (!values.contains(path)) paths.push_back(path);
       values[path][run] = value;
     }
   }
   if (paths.empty())
-    throw std::invalid_argument("[spread] no number in the results has a path that begins with '" + only + "'.");
+    throw std::invalid_argument("[spread] no number in the results has a path that begins with '" + only +
+                                "'; they begin with: " + first_levels(runs.front()) + ".");
   TextTable table({0, 2});
   std::vector<std::string> heading{"mean", "+-"};
   for (std::size_t run = 0; run < runs.size(); ++run) heading.push_back("run " + std::to_string(run + 1));

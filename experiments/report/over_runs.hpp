@@ -8,7 +8,7 @@
 
 namespace experiments {
 
-// A row for each number whose path, as /addition/linear/absolute, begins with `only`: mean, deviation (of the sample) and what each
+// A row for each number whose path, as /addition/linear/absolute, begins with `only`, with or without its first slash: mean, deviation (of the sample) and what each
 // run has. Beside what has a part for each task, or is a list of parts, stands the average of those; beside what has
 // `standard` and `linear`, their difference within each run, whose spread is smaller than theirs. Elements of lists are matched
 // by their place; lists of numbers, such as curves, are shown only if `only` is given. Throws std::invalid_argument if

@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(the_program_reads_runs_and_refuses_what_is_none) {
   write_json(copy + "/manifest.json", manifest);
   Json whole = read_json(tests::finished_run() + "/manifest.json");
   write_json(folder.path() / "manifest.json", whole);
-  const std::string spread = "{bin}/spread " + stage + " " + copy + " --only /addition";
+  const std::string spread = "{bin}/spread " + stage + " " + copy + " --only addition";
   const tests::ProcessResult twice = run_process(spread);
   BOOST_CHECK_EQUAL(twice.status, 0);
   BOOST_CHECK_EQUAL(twice.output.find("differ"), std::string::npos);
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(the_program_reads_runs_and_refuses_what_is_none) {
         std::pair(stage + " /nowhere", "/nowhere/results.json: no such file"),
         std::pair(stage + " " + copy + "/../copy/ " + copy, "is given twice"),
         std::pair(stage + " " + tests::finished_run() + "/single_task", "is of \"single_task\", the first of"),
-        std::pair(stage + " " + copy + " --only /addtion", "begins with '/addtion'")}) {
+        std::pair(stage + " " + copy + " --only addtion", "begins with 'addtion'; they begin with: zero_shot, zero")}) {
     const tests::ProcessResult refused = run_process("{bin}/spread " + arguments);
     BOOST_CHECK_EQUAL(refused.status, 1);
     check_says(refused, message);
