@@ -1,4 +1,4 @@
-// Mean and deviation over finished runs, of every number in their results.
+// Mean and deviation over finished runs, of every result.
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -76,16 +76,15 @@ void list_runs(const std::vector<std::string>& folders) {
 int main(int argc, char** argv) {
   using namespace experiments;
   CommandLine line(
-      "Prints mean and deviation over several runs of each number in their results.json: runs of one program with "
-      "several\n"
-      "seeds, say; it warns of what else they differ in. Averages over tasks and linear minus standard within each run "
-      "stand beside what they are made of.");
+      "Prints mean and deviation over several runs of each result in their results.json: runs of one program with\n"
+      "several seeds, say; it warns of what else they differ in. Averages over tasks and linear minus standard within\n"
+      "each run stand beside what they are made of.");
   std::vector<std::string> folders;
   std::string only;
   line.option("folders", folders, "The --out of each run").required();
-  line.option(
-      "--only", only,
-      "Only numbers whose path begins so, such as addition/linear; lists of numbers, such as curves, then too");
+  line.option("--only", only,
+              "Only numbers whose path begins so, such as addition/linear; counts, times, curves and each part of a "
+              "list then too");
   return run_program(line, argc, argv, [&] {
     const std::string table = over_runs_table(results_of(folders), only);
     list_runs(folders);

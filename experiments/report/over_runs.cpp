@@ -1,11 +1,13 @@
 #include "experiments/report/over_runs.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "experiments/arithmetic/scores.hpp"
@@ -47,26 +49,41 @@ Numbers differences(const Numbers& standard, const Numbers& linear) {
   return found;
 }
 
-// All numbers in `at` by their paths from there, with averages and differences beside them.
-Numbers numbers_in(const Json& at, bool with_lists, std::vector<std::string> tasks = {}) {
+// In which the parts of a list differ: over iterations of a solver, values of a sweep and sizes of sums nothing is averaged.
+constexpr std::array<std::string_view, 3> kApart{"iteration", "value", "size"};
+
+bool is_result(const std::string& key, const Json& value, const Json& in) {
+  const bool is_count = value.is_number_integer() && std::ranges::find(kApart, key) == kApart.end();
+  const bool is_time = key.ends_with("seconds") || key.ends_with("per_second");
+  const bool is_of_mean = key != "mean" && in.contains("mean") && in.contains("deviation");  // what it is the mean of
+  return !is_count && !is_time && !is_of_mean;
+}
+
+// The numbers in `at` by their paths from there, with averages and differences beside them: all of them, or results alone.
+Numbers numbers_in(const Json& at, bool all, std::vector<std::string> tasks = {}) {
   if (at.is_number()) return {{"", at.get<double>()}};
   if (!at.is_structured()) return {};
   const bool is_list = at.is_array() && !at.empty() && !at.front().is_object();
-  if (is_list && !with_lists) return {};
+  const bool is_curve = at.is_array() && !at.empty() && at.front().contains("iteration");
+  if ((is_list || is_curve) && !all) return {};
   if (at.is_object() && at.contains("tasks")) tasks = tasks_of(at);
   Numbers found;
   const auto add = [&found](const Numbers& more) { found.insert(found.end(), more.begin(), more.end()); };
   std::vector<Numbers> parts;  // in the order of the list
   std::map<std::string, Numbers> by_key;
   for (const auto& [key, value] : at.items()) {
-    parts.push_back(numbers_in(value, with_lists, tasks));
+    if (!all && !is_result(key, value, at)) continue;
+    parts.push_back(numbers_in(value, all, tasks));
     for (const auto& [path, number] : parts.back()) found.emplace_back("/" + key + path, number);
     by_key[key] = parts.back();
   }
   const auto has = [&](const std::string& key) { return by_key.contains(key); };
-  // Over the iterations of a solver nothing is averaged.
-  const bool is_curve = at.is_array() && !at.empty() && at.front().contains("iteration");
-  if (at.is_array() && !is_list && !is_curve) add(averages(parts));
+  if (at.is_array() && !at.empty() && !is_list &&
+      std::ranges::none_of(kApart, [&](std::string_view key) { return at.front().contains(key); })) {
+    const Numbers average = averages(parts);
+    if (!all && !average.empty()) return average;
+    add(average);
+  }
   if (at.is_object() && at.size() == tasks.size() && std::ranges::all_of(tasks, has)) {
     parts.clear();
     for (const std::string& task : tasks) parts.push_back(by_key.at(task));

@@ -4,7 +4,10 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "experiments/common/run_folder.hpp"
 #include "tests/experiments/finished_run.hpp"
@@ -39,6 +42,16 @@ std::string row(const std::string& table, const std::string& path) {
   return words;
 }
 
+// Of all rows, in their order.
+std::vector<std::string> paths(const std::string& table) {
+  std::vector<std::string> found;
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("/")) found.push_back(line.substr(0, line.find_last_not_of(' ', line.find('|') - 1) + 1));
+  }
+  return found;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(each_number_its_average_over_tasks_and_the_difference_of_the_modes) {
@@ -50,19 +63,39 @@ BOOST_AUTO_TEST_CASE(each_number_its_average_over_tasks_and_the_difference_of_th
                     "/single average linear - standard | 0.375 0.1768 | 0.5 0.25");
   BOOST_CHECK_EQUAL(row(table, "/single/b linear - standard"), "/single/b linear - standard | 0.125 0.1768 | 0.25 0");
   BOOST_CHECK_EQUAL(row(table, "/alpha linear - standard"), "/alpha linear - standard | 0.25 0 | 0.25 0.25");
-  BOOST_CHECK_EQUAL(row(table, "/pairs/0/xi"), "/pairs/0/xi | 0.375 0.1768 | 0.25 0.5");
   BOOST_CHECK_EQUAL(row(table, "/pairs average/xi"), "/pairs average/xi | 0.625 0.1768 | 0.5 0.75");
-  BOOST_CHECK_EQUAL(table.find("curve"), std::string::npos);
+  const std::string pairs = experiments::over_runs_table(runs, "/pairs");
+  BOOST_CHECK_EQUAL(row(pairs, "/pairs/0/xi"), "/pairs/0/xi | 0.375 0.1768 | 0.25 0.5");
+  BOOST_CHECK_EQUAL(row(pairs, "/pairs average/xi"), "/pairs average/xi | 0.625 0.1768 | 0.5 0.75");
   BOOST_CHECK_EQUAL(row(experiments::over_runs_table(runs, "/curve"), "/curve/1"), "/curve/1 | 2 0 | 2 2");
   const std::string maps = experiments::over_runs_table(runs, "/maps");
   BOOST_CHECK_EQUAL(row(maps, "/maps/linear/0/1"), "/maps/linear/0/1 | 32000 0 | 32000 32000");
   BOOST_CHECK_EQUAL(row(maps, "/maps/0/0 linear - standard"), "/maps/0/0 linear - standard | 0.625 0.1768 | 0.75 0.5");
-  BOOST_CHECK_EQUAL(
-      experiments::over_runs_table({Json{{"curve", {{{"iteration", 0}}, {{"iteration", 1}}}}}}, "").find("average"),
-      std::string::npos);
   BOOST_CHECK_THROW(experiments::over_runs_table(runs, "/nothing"), std::invalid_argument);
-  BOOST_CHECK_EQUAL(row(experiments::over_runs_table({Json{{"tasks", {1, 2}}, {"a", 1}}, Json{{"a", 3}}}, ""), "/a"),
-                    "/a | 2 1.414 | 1 3");
+  BOOST_CHECK_EQUAL(
+      row(experiments::over_runs_table({Json{{"tasks", {1, 2}}, {"a", 1.0}}, Json{{"a", 3.0}}}, ""), "/a"),
+      "/a | 2 1.414 | 1 3");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_result_has_a_row_only_if_asked_for) {
+  const std::vector<Json> runs{{{"sweep", {{{"value", 0.5}, {"seconds", 2.0}}, {{"value", 1.5}}}},
+                                {"sums", {{{"size", 2}, {"steps", 1}, {"alpha", 1.0}}, {{"size", 4}}}},
+                                {"solver", {{"curve", {{{"iteration", 0}, {"loss", 1.0}}, {{"iteration", 1}}}}}},
+                                {"gap",
+                                 {{"standard", {{"mean", 0.5}, {"deviation", 0.1}, {"seeds", 3}}},
+                                  {"linear", {{"mean", 1.0}, {"deviation", 0.1}, {"seeds", 3}}}}},
+                                {"pairs", {{{"xi", 1.0}}, {{"xi", 2.0}}}}}};
+  const std::vector<std::string> results{
+      "/sweep/0/value",   "/sweep/1/value",     "/sums/0/size",     "/sums/0/alpha",
+      "/sums/1/size",     "/gap/standard/mean", "/gap/linear/mean", "/gap/mean linear - standard",
+      "/pairs average/xi"};
+  BOOST_TEST(paths(experiments::over_runs_table(runs, "")) == results, boost::test_tools::per_element());
+  const std::vector<std::string> more{"/sums/0/size", "/sums/0/steps", "/sums/0/alpha", "/sums/1/size"};
+  BOOST_TEST(paths(experiments::over_runs_table(runs, "sums")) == more, boost::test_tools::per_element());
+  BOOST_CHECK_EQUAL(paths(experiments::over_runs_table(runs, "sweep")).at(1), "/sweep/0/seconds");
+  BOOST_CHECK_EQUAL(paths(experiments::over_runs_table(runs, "solver")).at(1), "/solver/curve/0/loss");
+  BOOST_CHECK_EQUAL(paths(experiments::over_runs_table(runs, "gap")).at(1), "/gap/standard/deviation");
+  BOOST_CHECK_EQUAL(paths(experiments::over_runs_table(runs, "pairs")).front(), "/pairs/0/xi");
 }
 
 BOOST_AUTO_TEST_CASE(what_a_run_lacks_is_left_out_of_its_mean) {
