@@ -94,6 +94,14 @@ std::string first_difference(const Json* earlier, const Json* now, const std::st
       }
       return "";
     }
+    if (earlier->is_array() && now->is_array() && earlier->size() == now->size()) {
+      for (std::size_t i = 0; i < now->size(); ++i) {
+        const Json& element = (*now)[i];
+        const std::string label = element.is_object() ? element.value("name", std::to_string(i)) : std::to_string(i);
+        if (std::string below = first_difference(&(*earlier)[i], &element, name + "." + label); !below.empty())
+          return below;
+      }
+    }
   }
   return name + ": " + shown(earlier) + ", now " + shown(now);
 }

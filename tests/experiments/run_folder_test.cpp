@@ -41,7 +41,10 @@ BOOST_AUTO_TEST_CASE(finished_results_are_lost_to_other_options_only_when_told_t
   const TemporaryDirectory temporary;
   const RunFolder folder(temporary.path() / "run");
   const std::filesystem::path weights = folder / "weights";
-  const Json options{{"seed", 7}, {"finetune", {{"steps", 80}, {"lr", 0.5}}}, {"tasks", {"a", "b"}}};
+  const Json options{{"seed", 7},
+                     {"finetune", {{"steps", 80}, {"lr", 0.5}}},
+                     {"tasks", {"a", "b"}},
+                     {"sets", {{{"name", "mine"}, {"content", "d"}}}}};
   const Json manifest = folder.begin("x", options, 0, 1, weights);
   std::ofstream(weights) << "w";
   folder.finish(manifest, {{"value", 1}});
@@ -66,6 +69,8 @@ BOOST_AUTO_TEST_CASE(finished_results_are_lost_to_other_options_only_when_told_t
   refused(with({{"tasks", {"a"}}}), "tasks: [\"a\",\"b\"], now [\"a\"]");
   refused(with({{"finetune", {{"crop", true}}}}), "finetune.crop: not noted, now true");
   refused(with({{"seed", nullptr}}), "seed: 7, now not noted");
+  refused(with({{"tasks", {"a", "c"}}}), "tasks.1: b, now c");
+  refused(with({{"sets", {{{"name", "mine"}, {"content", "e"}}}}}), "sets.mine.content: d, now e");
 
   experiments::set_overwrite(true);
   const Json other = with({{"seed", 8}});
