@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -35,9 +34,9 @@ Recipe with(Recipe recipe, const std::string& vary, double value) {
   return recipe;
 }
 
-// The values in ascending order, each once. Throws if one is none that the number can have.
+// The values in ascending order. Throws if one is none that the number can have, or is there twice.
 std::vector<double> checked_values(const Recipe& recipe, const SweepSettings& settings) {
-  std::map<std::string, double> by_name;  // of the folder that it has
+  std::set<std::string> names;  // of their folders
   for (const double value : settings.values) {
     const Recipe varied = with(recipe, settings.vary, value);
     try {
@@ -49,12 +48,10 @@ std::vector<double> checked_values(const Recipe& recipe, const SweepSettings& se
       throw std::invalid_argument("[sweep] cannot vary " + settings.vary + " to " + written(value) + ": " +
                                   error.what());
     }
-    const auto [known, is_new] = by_name.emplace(written(value), value);
-    if (!is_new && known->second != value)
-      throw std::invalid_argument("[sweep] two values of " + settings.vary + " are written " + known->first + ".");
+    if (!names.insert(written(value)).second)
+      throw std::invalid_argument("[sweep] two values of " + settings.vary + " are written " + written(value) + ".");
   }
-  std::vector<double> values;
-  for (const auto& [name, value] : by_name) values.push_back(value);
+  std::vector<double> values = settings.values;
   std::ranges::sort(values);
   return values;
 }
@@ -158,7 +155,11 @@ std::vector<double> default_lengths(std::int64_t steps) {
 Json sweep(const Context& context, const std::vector<TaskSource>& sources, const std::string& control,
            const SweepSettings& settings, const RunFolder& folder) {
   const std::vector<double> values = checked_values(context.recipe, settings);
-  const std::set<std::uint64_t> seeds(settings.seeds.begin(), settings.seeds.end());
+  std::set<std::uint64_t> seeds;
+  for (const std::uint64_t seed : settings.seeds) {
+    if (!seeds.insert(seed).second)
+      throw std::invalid_argument("[sweep] the seed " + std::to_string(seed) + " is named twice.");
+  }
   if (values.empty() || seeds.empty())
     throw std::invalid_argument("[sweep] needs one value and one seed at least; arrived " +
                                 std::to_string(values.size()) + " and " + std::to_string(seeds.size()) + ".");

@@ -40,7 +40,7 @@ std::vector<double> default_lengths(std::int64_t steps);  // 0, steps/64, steps/
 // done is skipped. Returns vary, values, seeds, tasks, control, the runs (value, seed, final_loss of pre-training or null,
 // head_overlap, and what task_arithmetic() returns), and a summary of each value: mean and deviation over the seeds that have
 // them of the same numbers, and of linear_minus_standard within a run. Throws std::invalid_argument, before anything is
-// computed, if there is no value or seed, or a value with which there is no such model.
+// computed, if there is no value or seed, one is there twice, or a value with which there is no such model.
 Json sweep(const Context& context, const std::vector<TaskSource>& sources, const std::string& control,
            const SweepSettings& settings, const RunFolder& folder);
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include "experiments/arithmetic/disentanglement.hpp"
@@ -10,6 +11,16 @@
 #include "experiments/common/recipe_numbers.hpp"
 
 namespace experiments {
+
+namespace {
+
+// What is listed for every run is not said once more for all of them.
+void refuse_both(const CommandLine& line, const std::string& list, const std::string& single) {
+  if (line.is_given(list) && line.is_given(single))
+    throw std::invalid_argument("[sweep] " + single + " does nothing beside " + list + "; leave one of them out.");
+}
+
+}  // namespace
 
 int run_sweep_program(int argc, char** argv, const std::string& description, const std::string& place, Swept swept) {
   CommandLine line(description);
@@ -37,6 +48,8 @@ int run_sweep_program(int argc, char** argv, const std::string& description, con
   line.option("--grid-images", images, "Test images of each task for xi (default: the preset's 32, 256 or 512)")
       .at_least_one();
   return run_program(line, argc, argv, [&] {
+    refuse_both(line, "--seeds", "--seed");
+    refuse_both(line, swept == Swept::by_name ? "--values" : "--lengths", "--" + settings.vary);
     const std::vector<TaskSource> sources = find_sources(tasks, control, options.data);
     const RunFolder folder(options.out);
     engine::ShardPool pool(thread_count(options));

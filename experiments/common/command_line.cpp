@@ -279,6 +279,7 @@ std::string CommandLine::about_value(const std::string& error, std::span<char* c
 }
 
 bool CommandLine::is_chosen() const { return app_->parsed(); }
+bool CommandLine::is_given(const std::string& option) const { return app_->count(option) > 0; }
 
 std::optional<int> CommandLine::parse(int argc, char** argv) {
   constexpr int kMisused = 2;

@@ -63,7 +63,8 @@ class CommandLine {
   CommandLine command(const std::string& name, const std::string& help);
   // Beside what the program does without one. It has options of its own: those of the program are a mistake before it.
   CommandLine optional_command(const std::string& name, const std::string& help);
-  bool is_chosen() const;  // that command was given
+  bool is_chosen() const;                          // that command was given
+  bool is_given(const std::string& option) const;  // on the command line or in the configuration file, after parse()
 
   // Sets the values. Returns the status to exit with, if that is all: after --help, or after telling of a mistake.
   std::optional<int> parse(int argc, char** argv);

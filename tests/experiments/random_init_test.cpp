@@ -177,6 +177,11 @@ BOOST_AUTO_TEST_CASE(a_sweep_refuses_what_it_cannot_vary) {
   refused("sweep --vary wrong-class --values 0,1.5", 1, "--wrong-class takes numbers from 0 to 1; arrived 1.5");
   refused("sweep --vary finetune-lr --values 0.1,nan", 1, "arrived nan");
   refused("sweep --vary finetune-lr --values 0.1,0.10000000000001", 1, "two values of finetune-lr are written 0.1");
+  refused("sweep --vary embedding --values 32,16,32", 1, "two values of embedding are written 32");
+  refused("sweep --vary width --values 8 --seeds 1,0,1", 1, "the seed 1 is named twice");
+  refused("sweep --vary width --values 8 --seeds 0 --seed 3", 1, "--seed does nothing beside --seeds; leave one of");
+  refused("sweep --vary width --values 8 --width 32", 1, "--width does nothing beside --values");
+  refused("pretraining_length --lengths 8 --pretrain-steps 3", 1, "--pretrain-steps does nothing beside --lengths");
   refused("sweep --vary heads --values 2,3", 1, "cannot vary heads to 3: ");
   refused("sweep --vary patch --values 8,5", 1, "cannot vary patch to 5: ");
   refused("sweep --vary width --values 8 --seeds=-1", 2, "--seeds");
