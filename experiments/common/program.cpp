@@ -15,6 +15,7 @@
 #include "engine/parallel/shards.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/run_folder.hpp"
+#include "experiments/common/text_table.hpp"
 #include "experiments/common/training_loop.hpp"
 
 namespace experiments {
@@ -34,12 +35,25 @@ std::string_view why_not_here(Part part) {
   }
 }
 
+// "smoke 12, quick 3200, small 12000"; one value where all agree.
+std::string in_presets(const RecipeNumber& number) {
+  std::string all;
+  std::set<std::string> values;
+  for (const std::string_view name : preset_names()) {
+    const std::string value = written(number.get(preset(name)));
+    all += (all.empty() ? "" : ", ") + std::string(name) + " " + value;
+    values.insert(value);
+  }
+  return values.size() == 1 ? *values.begin() : all;
+}
+
 void add_recipe_options(CommandLine& line, CommonOptions& options, std::span<const Part> parts,
                         const std::string& heading) {
   const auto add = [&]<class T>(const RecipeNumber& number, T* (*in)(Recipe&)) {
     const auto given = std::make_shared<std::optional<T>>();
     options.changes.push_back([=](Recipe& recipe) { *in(recipe) = given->value_or(*in(recipe)); });
-    return line.option("--" + std::string(number.name), *given, std::string(number.help)).group(heading);
+    const std::string help = std::string(number.help) + " (" + in_presets(number) + ")";
+    return line.option("--" + std::string(number.name), *given, help).group(heading);
   };
   for (const RecipeNumber& number : recipe_numbers()) {
     if (!is_among(number.part, parts)) {

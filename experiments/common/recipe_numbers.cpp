@@ -56,6 +56,10 @@ constexpr std::array kNumbers{
 
 bool is_among(Part part, std::span<const Part> parts) { return std::ranges::find(parts, part) != parts.end(); }
 
+double RecipeNumber::get(Recipe recipe) const {
+  return std::visit([&recipe](auto number) { return static_cast<double>(*number(recipe)); }, in);
+}
+
 void RecipeNumber::set(Recipe& recipe, double value) const {
   std::string range = std::string(least > 0.0 ? "numbers above 0 up to " : "numbers from 0 to ") + written(most);
   bool fits = value >= least && value <= most;

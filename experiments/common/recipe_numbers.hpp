@@ -26,6 +26,7 @@ struct RecipeNumber {
   double most = kLargestRecipeNumber;                                 // of those that are not whole; of a share 1
 
   bool is_whole() const noexcept { return in.index() == 0; }
+  double get(Recipe recipe) const;
   // Throws std::invalid_argument if it is too small or too large, or a fraction where a whole number is needed.
   void set(Recipe& recipe, double value) const;
 };
