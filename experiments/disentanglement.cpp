@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   add_task_vector_options(line, options, "disentanglement", {Part::testing});
   line.option("--pairs", pairs, "Pairs of tasks, as digits:signs,letters:gauges (default: task i with task i + n/2)");
   line.option("--grid-points", points, "Points along each axis (default: the preset's 7, 13 or 25)")
-      .between(std::int64_t{2}, std::int64_t{1} << 10, "2 to 1024");
+      .between(std::int64_t{2}, std::int64_t{1} << 10);
   line.option("--grid-range", range, "The grid goes from minus this to this (default: 3)")
       .between(1e-6, 1e6, "a positive number");
   line.option("--grid-images", images, "Test images of each task (default: the preset's 32, 128 or 512)")

@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   line.option("--control", options.control, "A task whose images are looked at beside the pairs', or none");
   line.option("--pairs", pairs, "Pairs of tasks, as digits:signs,letters:gauges (default: task i with task i + n/2)");
   line.option("--kernel-images", images, "Test images of each task (default: the preset's 8, 64 or 200)")
-      .between(std::int64_t{4}, std::int64_t{1} << 14, "4 to 16384");
+      .between(std::int64_t{4}, std::int64_t{1} << 14);
   line.option("--outputs", outputs,
               "embedding: random directions among the image features; logits: random classes of all heads")
       .among({"embedding", "logits"});

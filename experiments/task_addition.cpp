@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   add_task_vector_options(line, options, "task_addition", {Part::validation, Part::testing});
   line.option("--control", options.control, "A task to watch that is not added, or none");
   line.option("--alpha-step", alpha_step, "alpha is 0, this, ..., 1, of which it must be a fraction")
-      .between(1e-4, 1.0, "0.0001 to 1");
+      .between(1e-4, 1.0);
   line.option("--subsets", subsets, "Subsets of each size below all, at most (default: the preset's 2, 4 or 8)")
       .between(std::int64_t{0}, std::int64_t{1} << 20, "not negative");
   return run_task_vector_program(line, argc, argv, options,

@@ -3,10 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -15,6 +13,7 @@
 #include <system_error>
 #include <type_traits>
 
+#include "experiments/common/text_table.hpp"
 #include "nn/nearest_name.hpp"
 
 namespace experiments {
@@ -28,11 +27,6 @@ template <class T>
 constexpr bool is_optional = false;
 template <class T>
 constexpr bool is_optional<std::optional<T>> = true;
-
-// Nan lies in every CLI::Range, being neither below nor above it.
-std::string refuse_nan(const std::string& text) {
-  return std::isnan(std::strtod(text.c_str(), nullptr)) ? "Value " + text + " is not a number" : "";
-}
 
 // CLI11 takes -1, and whatever is too large, for the largest unsigned number.
 std::string refuse_unsigned(const std::string& text) {
@@ -118,6 +112,11 @@ void refuse_options_before_command(const CLI::App& app) {
 
 }  // namespace
 
+std::string range_text(double low, double high, bool is_whole) {
+  if (is_whole) return "whole numbers from " + written(low) + " to " + written(high);
+  return (low == kAboveZero ? "numbers above 0 up to " : "numbers from " + written(low) + " to ") + written(high);
+}
+
 Option& Option::required() {
   option_->required();
   return *this;
@@ -140,8 +139,14 @@ Option& Option::needs(const Option& other) {
 
 template <class T>
 Option& Option::between(T low, T high, const std::string& what) {
-  if constexpr (std::is_floating_point_v<T>) option_->check(refuse_nan);
-  option_->check(what.empty() ? CLI::Range(low, high) : CLI::Range(low, high, what));
+  const auto least = static_cast<double>(low);
+  const auto most = static_cast<double>(high);
+  const auto refuse = [=](const std::string& text) {
+    T value{};
+    const bool fits = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;  // nan is not
+    return fits ? "" : "takes " + range_text(least, most, std::is_integral_v<T>) + "; arrived " + text;
+  };
+  option_->check(refuse, what.empty() ? written(least) + " to " + written(most) : what);
   return *this;
 }
 

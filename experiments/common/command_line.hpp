@@ -20,6 +20,10 @@ namespace experiments {
 
 // Of images, steps, ...: what is more is a slip, and takes memory or days before anybody notices.
 inline constexpr std::int64_t kLargestCount = 10'000'000;
+inline constexpr double kAboveZero = 1e-12;  // the least of a range that does not have 0
+
+std::string range_text(double low, double high,
+                       bool is_whole);  // "whole numbers from 1 to 8", "numbers above 0 up to 1000"
 
 // An option that was just added, to say more about it.
 class Option {
@@ -27,7 +31,7 @@ class Option {
   explicit Option(CLI::Option* option) : option_(option) {}
   Option& required();
   Option& among(const std::vector<std::string>& values);
-  // T: int, std::int64_t or double. `what` stands in the help and in messages for the two numbers.
+  // T: int, std::int64_t or double. `what` stands in the help for the two numbers.
   template <class T>
   Option& between(T low, T high, const std::string& what = {});
   Option& at_least_one();                     // a count, of std::int64_t, up to kLargestCount

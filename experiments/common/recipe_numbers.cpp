@@ -11,8 +11,6 @@
 namespace experiments {
 namespace {
 
-constexpr double kAboveZero = 1e-12;
-
 constexpr std::array kNumbers{
     RecipeNumber{Part::pretraining, "pretrain-steps", "Steps of pre-training",
                  [](Recipe& r) { return &r.pretrain.steps; }},
@@ -61,15 +59,10 @@ double RecipeNumber::get(Recipe recipe) const {
 }
 
 void RecipeNumber::set(Recipe& recipe, double value) const {
-  std::string range = std::string(least > 0.0 ? "numbers above 0 up to " : "numbers from 0 to ") + written(most);
-  bool fits = value >= least && value <= most;
-  if (is_whole()) {
-    range = "whole numbers from 1 to " + std::to_string(kLargestCount);
-    fits = value >= least && value <= static_cast<double>(kLargestCount) && std::floor(value) == value;
-  }
-  if (!fits) {
-    throw std::invalid_argument("[recipe] --" + std::string(name) + " takes " + range + "; arrived " + written(value) +
-                                ".");
+  const double high = is_whole() ? static_cast<double>(kLargestCount) : most;
+  if (!(value >= least && value <= high) || (is_whole() && std::floor(value) != value)) {
+    throw std::invalid_argument("[recipe] --" + std::string(name) + " takes " + range_text(least, high, is_whole()) +
+                                "; arrived " + written(value) + ".");
   }
   if (is_whole()) {
     *std::get<0>(in)(recipe) = static_cast<std::int64_t>(value);

@@ -72,10 +72,14 @@ BOOST_AUTO_TEST_CASE(every_program_explains_itself) {
   check_says(run_process("{bin}/pretrain --seed 18446744073709551616"),
              "--seed: Value 18446744073709551616 is above 18446744073709551615");
   check_says(run_process("{bin}/sweep --values 1 --seeds 0,18446744073709551616"), "18446744073709551616 is above");
-  check_says(run_process("{bin}/pretrain --images-per-domain 10000001"), "10000001 not in range");
-  check_says(run_process("{bin}/pretrain --wrong-alias 1.5"), "--wrong-alias");
+  check_says(run_process("{bin}/pretrain --images-per-domain 10000001"),
+             "--images-per-domain: takes whole numbers from 1 to 10000000; arrived 10000001\n");
+  check_says(run_process("{bin}/pretrain --pretrain-steps 2.5"), "takes whole numbers from 1 to 10000000; arrived 2.5");
+  check_says(run_process("{bin}/pretrain --save-every abc"), "takes numbers from 0 to 1000000000; arrived abc");
+  check_says(run_process("{bin}/pretrain --wrong-alias 1.5"), "--wrong-alias: takes numbers from 0 to 1; arrived 1.5");
   check_says(run_process("{bin}/pretrain --preset smoke --alias 0.9 --out /nonexistent/x"), "together at most 1");
-  check_says(run_process("{bin}/pretrain --pretrain-lr nan"), "--pretrain-lr: Value nan is not a number");
+  check_says(run_process("{bin}/pretrain --pretrain-lr nan"),
+             "--pretrain-lr: takes numbers above 0 up to 1000; arrived nan");
 }
 
 BOOST_AUTO_TEST_CASE(the_chain_of_single_programs_gives_what_reproduce_gives) {
