@@ -199,7 +199,7 @@ std::vector<std::string> misfits(const CheckpointFiles& files, ClipLayout layout
   for (const auto& [name, stored] : files.tensors) {
     if (pieces.contains(name) || is_no_weight(name, *stored.tensor)) continue;
     complaints.push_back("unknown: '" + stored.name + "' " + to_string(stored.tensor->shape));
-    if (complaints.size() <= kMostComplaints) complaints.back() += "; nearest: '" + nn::nearest_name(name, known) + "'";
+    if (complaints.size() <= kMostComplaints) complaints.back() += nn::nearest_hint(name, known);
   }
   return complaints;
 }

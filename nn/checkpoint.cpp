@@ -27,17 +27,12 @@ void check_names(const NamedTensors& tensors, const Layout& layout, const std::f
   std::vector<std::string> needed;
   for (const Layout::Entry& entry : layout.entries()) needed.push_back(prefix + entry.name);
   for (const std::string& name : needed) {
-    if (std::ranges::find(here, name) == here.end()) {
-      const std::string nearest = nearest_name(name, here);
-      throw NameError(where(file) + "no tensor '" + name + "'" +
-                      (nearest.empty() ? "." : "; nearest: '" + nearest + "'."));
-    }
+    if (std::ranges::find(here, name) == here.end())
+      throw NameError(where(file) + "no tensor '" + name + "'" + nearest_hint(name, here) + ".");
   }
   for (const std::string& name : here) {
-    if (std::ranges::find(needed, name) == needed.end()) {
-      throw NameError(where(file) + "unknown tensor '" + name + "'; nearest this model has: '" +
-                      nearest_name(name, needed) + "'.");
-    }
+    if (std::ranges::find(needed, name) == needed.end())
+      throw NameError(where(file) + "this model has no tensor '" + name + "'" + nearest_hint(name, needed) + ".");
   }
 }
 

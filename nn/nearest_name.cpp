@@ -25,10 +25,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {  // [Levensh
 
 }  // namespace
 
-std::string nearest_name(std::string_view name, std::span<const std::string> known) {
-  const auto best =
-      std::ranges::min_element(known, {}, [name](const std::string& other) { return edit_distance(name, other); });
-  return best == known.end() ? std::string() : *best;
+std::string nearest_hint(std::string_view name, std::span<const std::string> known) {
+  const auto distance = [name](const std::string& other) { return edit_distance(name, other); };
+  const auto best = std::ranges::min_element(known, {}, distance);
+  return best == known.end() || distance(*best) > (name.size() + 2) / 3 ? "" : "; nearest: '" + *best + "'";
 }
 
 }  // namespace nn

@@ -7,6 +7,7 @@
 
 namespace nn {
 
-std::string nearest_name(std::string_view name, std::span<const std::string> known);  // empty if none is known
+// "; nearest: 'attn'", or nothing if a third of the name, rounded up, does not change it into a known one.
+std::string nearest_hint(std::string_view name, std::span<const std::string> known);
 
 }  // namespace nn

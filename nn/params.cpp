@@ -36,6 +36,16 @@ std::vector<std::string> parts_of_names(const Layout& layout) {
   return {parts.begin(), parts.end()};
 }
 
+// Those without dots that are no numbers: "attn, bias, c_fc".
+std::string words_among(const std::vector<std::string>& parts) {
+  std::string words;
+  for (const std::string& part : parts) {
+    if (part.find_first_not_of("0123456789") == std::string::npos || part.find('.') != std::string::npos) continue;
+    words += (words.empty() ? "" : ", ") + part;
+  }
+  return words;
+}
+
 }  // namespace
 
 ParamId Layout::find(std::string_view name) const {
@@ -43,8 +53,7 @@ ParamId Layout::find(std::string_view name) const {
   if (found != index_.end()) return {found->second};
   std::vector<std::string> known;
   for (const Entry& entry : entries_) known.push_back(entry.name);
-  throw engine::NameError("[params] no parameter '" + std::string(name) + "'; nearest: '" + nearest_name(name, known) +
-                          "'.");
+  throw engine::NameError("[params] no parameter '" + std::string(name) + "'" + nearest_hint(name, known) + ".");
 }
 
 ParamId Layout::add(std::string name, engine::Shape shape, Init init) {
@@ -149,8 +158,10 @@ ParamSubset::ParamSubset(std::shared_ptr<const Layout> layout, std::span<const s
       is_known = true;
     }
     if (!is_known) {
-      throw engine::NameError("[params] no parameter's name has the part '" + part + "'; nearest: '" +
-                              nearest_name(part, parts_of_names(*layout_)) + "'.");
+      const std::vector<std::string> known = parts_of_names(*layout_);
+      const std::string nearest = nearest_hint(part, known);
+      throw engine::NameError("[params] no parameter's name has the part '" + part + "'" +
+                              (nearest.empty() ? "; parts are " + words_among(known) : nearest) + ".");
     }
   }
 }

@@ -26,7 +26,7 @@ struct TaskSpec {
 std::span<const TaskSpec> tasks();
 // "objects": never fine-tuned on; its accuracy tells what else a model forgets when a task is negated.
 const TaskSpec& control_task();
-// One of the nine, by name. Throws std::invalid_argument with the known names and the nearest one.
+// One of the nine, by name. Throws std::invalid_argument with the known names.
 const TaskSpec& find_task(std::string_view name);
 
 TaskSpec make_digits();

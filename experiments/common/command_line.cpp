@@ -247,7 +247,7 @@ std::string CommandLine::given_config() const {
 std::string CommandLine::about_unknown(const std::string& name) const {
   const auto known = elsewhere_.find(name);
   if (known != elsewhere_.end()) return "--" + name + " is no option here: " + known->second;
-  return "no option '" + name + "'; nearest: '" + nn::nearest_name(name, option_names(chosen())) + "'";
+  return "no option '" + name + "'" + nn::nearest_hint(name, option_names(chosen()));
 }
 
 std::string CommandLine::about_config(const std::string& error) const {

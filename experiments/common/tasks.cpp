@@ -353,10 +353,17 @@ TaskSource find_source(const std::string& name, const std::filesystem::path& dat
     }
     for (const datasets::RealSet& set : datasets::find_real_sets(data)) names.push_back(set.name);
   }
+  if (const datasets::KnownSet* const set = datasets::find_known_set(name)) {
+    if (data.empty()) throw std::invalid_argument("[tasks] '" + name + "' is a real set; --data says where those lie.");
+    std::string folders;
+    for (const std::string& folder : set->folders) folders += (folders.empty() ? "" : ", ") + folder;
+    throw std::invalid_argument("[tasks] '" + name + "' is a real set, but none in " + data.string() + "; looked for " +
+                                folders + "; `datasets list` tells what is no set, and why.");
+  }
   std::string known;
   for (const std::string& each : names) known += " " + each;
-  throw std::invalid_argument("[tasks] no task '" + name + "'; nearest: '" + nn::nearest_name(name, names) +
-                              "'; known:" + known + (data.empty() ? "; --data adds real ones." : "."));
+  throw std::invalid_argument("[tasks] no task '" + name + "'" + nn::nearest_hint(name, names) + "; known:" + known +
+                              (data.empty() ? "; --data adds real ones." : "."));
 }
 
 std::vector<TaskSource> find_sources(std::vector<std::string> tasks, const std::string& control,

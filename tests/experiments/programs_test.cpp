@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_configuration_file_with_an_unknown_option_is_refused) {
   };
   check("# preset\nseed = 1\npresett = \"smoke\"\n", ", line 3: no option 'presett'; nearest: 'preset'");
   check("pretrain_steps = 3\n", ", line 1: no option 'pretrain_steps'; nearest: 'pretrain-steps'");
-  check("[seeds]\nseed = 1\n", ", line 2: no option 'seeds.seed'; nearest: 'seed'");
+  check("[seeds]\nseed = 1\n", ", line 2: no option 'seeds.seed'\n");
   check("thread\n", ", line 1: no option 'thread'; nearest: 'threads'");
   check(
       "seed = 1\nfinetune-lr = 0.1\n",
@@ -189,6 +189,12 @@ BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_status_one) {
   nn::write_safetensors(folder.path() / "other.safetensors", {{"weight", engine::Tensor::zeros({2})}});
 
   check_refusal("{bin}/pretrain --preset smoke --tasks digitz --out " + out + "/x", 1, {"no task 'digitz'", "digits"});
+  check_refusal("{bin}/pretrain --preset smoke --tasks foo --out " + out + "/x", 1, {"no task 'foo'; known: digits "});
+  check_refusal("{bin}/pretrain --preset smoke --tasks stl10 --out " + out + "/x", 1,
+                {"'stl10' is a real set; --data says where those lie."});
+  check_refusal(
+      "{bin}/pretrain --preset smoke --tasks stl10 --data " + out + " --out " + out + "/x", 1,
+      {"'stl10' is a real set, but none in " + out + "; looked for stl10, stl10/stl10_binary, stl10_binary;"});
   check_refusal("{bin}/pretrain --preset smoke --tasks digits,digits --out " + out + "/x", 1,
                 {"'digits' is named twice"});
   check_refusal("{bin}/pretrain --preset smoke --tasks ../file --data " + out + " --out " + out + "/x", 1,
@@ -196,7 +202,7 @@ BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_status_one) {
   check_refusal("{bin}/pretrain --preset smoke --control digits --tasks digits --out " + out + "/x", 1,
                 {"'digits' is the control, which is no task; --control names another, or none"});
   check_refusal("{bin}/pretrain --task digits", 2, {"pretrain: no option 'task'; nearest: 'tasks'"});
-  check_refusal("{bin}/datasets show --task digits", 2, {"datasets: no option 'task'; nearest: "});
+  check_refusal("{bin}/datasets show --task digits", 2, {"datasets: no option 'task'\n"});
   check_refusal("{bin}/benchmark ntk --image 7", 2, {"benchmark: no option 'image'; nearest: 'images'"});
   check_refusal("{bin}/single_task --tasks digits --finetune-lr=0.1", 2,
                 {"--finetune-lr is no option here: nothing is trained with it here"});

@@ -279,11 +279,12 @@ BOOST_AUTO_TEST_CASE(every_tensor_that_does_not_fit_is_in_one_message) {
 
 BOOST_AUTO_TEST_CASE(of_many_tensors_that_do_not_fit_the_first_are_told) {
   const Changed changed([](nn::NamedTensors& tensors) {
-    for (int i = 10; i < 40; ++i) tensors.emplace("vision_model.x" + std::to_string(i), Tensor::zeros({1}));
+    for (int i = 10; i < 40; ++i) tensors.emplace("visual_projection.weight" + std::to_string(i), Tensor::zeros({1}));
   });
   const std::string message = changed.message();
-  check_says(message, {"30 tensors do not fit", "unknown: 'vision_model.x29' [1]; nearest: ", "\n  and 10 more"});
-  BOOST_CHECK(message.find("vision_model.x30") == std::string::npos);
+  check_says(message,
+             {"30 tensors do not fit", "unknown: 'visual_projection.weight29' [1]; nearest: '", "\n  and 10 more"});
+  BOOST_CHECK(message.find("visual_projection.weight30") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(another_architecture_is_named) {

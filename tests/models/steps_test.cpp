@@ -192,10 +192,18 @@ BOOST_AUTO_TEST_CASE(a_subset_is_chosen_by_whole_parts_of_names) {
                std::vector<std::string>{"ln_pre.weight", "transformer.resblocks.1.attn.out_proj.weight",
                                         "transformer.resblocks.1.attn.out_proj.bias"}));
   BOOST_CHECK_EQUAL(names({}).size(), layout->entries().size());
-  for (const std::string wrong : {"atn", "", "attn.", "transformer.resblocks.2"}) {
+  const auto refused = [&](const std::string& wrong, const std::string& hint) {
     BOOST_CHECK_EXCEPTION(names({"attn", wrong}), engine::NameError, [&](const std::exception& error) {
-      return std::string(error.what()).find("'" + wrong + "'") != std::string::npos;
+      return std::string(error.what()).ends_with("'" + wrong + "'; " + hint);
     });
+  };
+  refused("atn", "nearest: 'attn'.");
+  refused("attn.", "nearest: 'attn'.");
+  refused("transformer.resblocks.2", "nearest: 'transformer.resblocks.0'.");
+  for (const std::string far : {"", "foo"}) {
+    refused(far,
+            "parts are attn, bias, c_fc, c_proj, class_embedding, conv1, in_proj_bias, in_proj_weight, ln_1, ln_2, "
+            "ln_post, ln_pre, mlp, out_proj, positional_embedding, proj, resblocks, transformer, weight.");
   }
 }
 
