@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/arithmetic/disentanglement.hpp"
+#include "experiments/common/machine.hpp"
 #include "experiments/common/pretrained_options.hpp"
 #include "experiments/common/recipe_numbers.hpp"
 
@@ -61,7 +62,8 @@ int run_sweep_program(int argc, char** argv, const std::string& description, con
     }
     settings.grid_images = images.value_or(disentanglement_grid(options.preset).images);
     const Json results = sweep(context, sources, control, settings, folder);
-    std::printf("%sresults: %s\n", sweep_table(results).c_str(), (folder / "results.json").c_str());
+    std::printf("%sresults: %s\nfigures: `figures %s` draws them\n", sweep_table(results).c_str(),
+                (folder / "results.json").c_str(), quoted_for_shell(folder.path().string()).c_str());
   });
 }
 

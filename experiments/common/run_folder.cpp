@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -188,8 +189,13 @@ void RunFolder::make_room(const Json& manifest, const std::filesystem::path& wei
   }
   found += " of other options (" + difference + ")";
   if (!overwrite) {
+    using Everything = std::filesystem::recursive_directory_iterator;
+    const bool has_runs = std::ranges::any_of(Everything(path_), [&](const auto& entry) {
+      return entry.path().filename() == "manifest.json" && entry.path() != path_ / "manifest.json";
+    });
     throw std::runtime_error("[out] " + path_.string() + ": has " + found +
-                             "; give another --out, or --overwrite to replace that.");
+                             "; give another --out, or --overwrite to replace that" +
+                             (has_runs ? "; finished runs below it stay if nothing of theirs differs." : "."));
   }
   say(path_.string() + ": replacing " + found);
   std::filesystem::remove(path_ / kCheckpoint);

@@ -118,12 +118,15 @@ BOOST_AUTO_TEST_CASE(the_full_length_is_the_pre_training_of_reproduce) {
 BOOST_AUTO_TEST_CASE(a_sweep_of_fine_tuning_pre_trains_once_for_each_seed) {
   const TemporaryDirectory folder;
   const std::string out = folder.path().string();
-  const tests::ProcessResult result = tests::run_process(
-      "{bin}/sweep --preset smoke --tasks digits,signs --control none --vary finetune-steps --values 6,2 --seeds 0,1 "
-      "--grid-images 12 --out " +
-      out);
+  const std::string run =
+      "{bin}/sweep --preset smoke --tasks digits,signs --control none --vary finetune-steps --grid-images 12 --out " +
+      out + " --values 6,2 --seeds 0,1";
+  const tests::ProcessResult result = tests::run_process(run);
   BOOST_REQUIRE_MESSAGE(result.status == 0, result.output);
   check_says(result, "mean and deviation over 2 seeds");
+  check_says(result, "results: " + out + "/results.json\nfigures: `figures " + out + "` draws them\n");
+  check_says(tests::run_process(run + ",2"),
+             "--overwrite to replace that; finished runs below it stay if nothing of theirs differs.\n");
   const Json results = read_json(out + "/results.json");
   BOOST_REQUIRE_EQUAL(results.at("runs").size(), 4u);
   BOOST_CHECK(!std::filesystem::exists(out + "/finetune-steps_2/seed_0/pretrain"));
