@@ -32,7 +32,8 @@ void check(const VitConfig& c) {
                                                          std::to_string(c.image_size) + " and " +
                                                          std::to_string(c.patch) + ".");
   demand(c.heads > 0 && c.width % c.heads == 0, "the width must be a multiple of the heads; got " +
-                                                    std::to_string(c.width) + " and " + std::to_string(c.heads) + ".");
+                                                    std::to_string(c.width) + " and " + std::to_string(c.heads) +
+                                                    "; choose another number of heads, or another width.");
   demand(c.mlp_ratio > 0.0 && c.mlp_ratio <= 64.0,
          "the MLP ratio must lie in (0, 64]; got " + std::to_string(c.mlp_ratio) + ".");
 }

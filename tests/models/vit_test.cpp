@@ -92,7 +92,8 @@ BOOST_AUTO_TEST_CASE(configurations_that_do_not_fit_are_named) {
   };
   refuses([](auto& c) { c.patch = 3; }, "[vit] the image size must be a multiple of the patch; got 8 and 3.");
   refuses([](auto& c) { c.patch = 0; }, "[vit] the image size must be a multiple of the patch; got 8 and 0.");
-  refuses([](auto& c) { c.heads = 3; }, "[vit] the width must be a multiple of the heads; got 8 and 3.");
+  refuses([](auto& c) { c.heads = 3; },
+          "[vit] the width must be a multiple of the heads; got 8 and 3; choose another number of heads, or");
   refuses([](auto& c) { c.depth = 0; }, "[vit] the depth must lie in 1 .. 1024; got 0.");
   refuses([](auto& c) { c.depth = 1025; }, "[vit] the depth must lie in 1 .. 1024; got 1025.");
   refuses([](auto& c) { c.image_size = c.patch = 4097; }, "[vit] the image size must lie in 1 .. 4096; got 4097.");
