@@ -10,6 +10,7 @@
 #include "experiments/common/clip_options.hpp"
 #include "experiments/common/interrupt.hpp"
 #include "experiments/common/program.hpp"
+#include "experiments/common/run_folder.hpp"
 #include "models/clip.hpp"
 #include "nn/safetensors.hpp"
 #include "nn/tangent_model.hpp"
@@ -105,6 +106,7 @@ Products products(const models::ImageTower& tower, const Tensor& pixels, const s
 }
 
 void probe(const Options& options) {
+  demand_free(options.out);
   engine::ShardPool pool(options.threads > 0 ? options.threads : engine::hardware_threads());
   const models::Clip clip = models::read_clip(options.checkpoint, options.clip.activation, &pool);
   nn::NamedTensors out;
@@ -165,6 +167,7 @@ int main(int argc, char** argv) {
               "File with tau under the checkpoint's own names, zero where it lacks one; adds jvp");
   line.option("--cotangent", options.cotangent, "File with 'cotangent' [B, D]; adds vjp.<name> of every weight");
   line.option("--out", options.out, "The safetensors file to write").required();
+  add_overwrite_option(line, "Replace --out if it is there");
   line.option("--threads", options.threads, "Threads; 0 takes as many as this process may use").between(0, 1024);
   line.option("--shard-size", options.shard_size,
               "Images that one thread works on at a time; decides the last bits of the results")

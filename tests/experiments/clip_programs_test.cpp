@@ -35,7 +35,7 @@ struct Inputs {
   }
   std::string file(const std::string& name) const { return (folder.path() / (name + ".safetensors")).string(); }
   ProcessResult probe(const std::string& options) const {
-    return run_process("{bin}/probe --threads 2 --shard-size 1 --out " + file("out") + " " + options);
+    return run_process("{bin}/probe --threads 2 --shard-size 1 --overwrite --out " + file("out") + " " + options);
   }
   nn::NamedTensors reference;
   TemporaryDirectory folder;
@@ -104,6 +104,7 @@ BOOST_AUTO_TEST_CASE(probe_names_what_is_wrong_with_its_inputs) {
   check_says(inputs.probe(good + " --cotangent " + inputs.file("narrow")), "'cotangent' must be [2, 12]; it is [2, 3]");
   BOOST_CHECK(!std::filesystem::exists(inputs.file("out")));
   BOOST_CHECK_EQUAL(run_process("{bin}/probe --checkpoint x --pixels y --out z --activation relu").status, 2);
+  check_says(run_process("{bin}/probe --checkpoint x --pixels y --out " + inputs.file("pixels")), "is there already");
   check_says(run_process("{bin}/probe --checkpoint " + inputs.file("pixels") + " --activation gelu --pixels y --out z"),
              "is no CLIP with a vision transformer");
 }
