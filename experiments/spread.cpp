@@ -59,10 +59,16 @@ std::vector<Json> results_of(const std::vector<std::string>& folders) {
 }
 
 void list_runs(const std::vector<std::string>& folders) {
+  std::vector<Json> seeds;
   for (std::size_t i = 0; i < folders.size(); ++i) {
     const Json manifest = noted_manifest(folders[i]).value();
     const Json seed = manifest.at("fingerprint").value("seeds", manifest.value("seed", Json()));
     std::printf("run %zu  %s  seed %s\n", i + 1, folders[i].c_str(), seed.dump().c_str());
+    for (std::size_t earlier = 0; earlier < i; ++earlier) {
+      if (seeds[earlier] == seed)
+        say("spread: runs " + std::to_string(earlier + 1) + " and " + std::to_string(i + 1) + " have the same seed");
+    }
+    seeds.push_back(seed);
     const std::string difference =
         difference_beside_seed(std::filesystem::canonical(folders[0]), std::filesystem::canonical(folders[i]));
     if (!difference.empty())
@@ -77,7 +83,8 @@ int main(int argc, char** argv) {
   using namespace experiments;
   CommandLine line(
       "Prints mean and deviation over several runs of each result in their results.json: runs of one program with\n"
-      "several seeds, say; it warns of what else they differ in. Averages over tasks and linear minus standard within\n"
+      "several seeds, say; it warns of other differences in their manifests. Averages over tasks and linear minus "
+      "standard within\n"
       "each run stand beside what they are made of.");
   std::vector<std::string> folders;
   std::string only;

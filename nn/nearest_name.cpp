@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 namespace nn {
@@ -23,12 +24,25 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {  // [Levensh
   return row.back();
 }
 
+// One stands in the other, as "lr" in "finetune-lr".
+bool is_part(std::string_view a, std::string_view b) {
+  if (a.size() > b.size()) std::swap(a, b);
+  return a.size() > 1 && b.find(a) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::string nearest_hint(std::string_view name, std::span<const std::string> known) {
-  const auto distance = [name](const std::string& other) { return edit_distance(name, other); };
-  const auto best = std::ranges::min_element(known, {}, distance);
-  return best == known.end() || distance(*best) > (name.size() + 2) / 3 ? "" : "; nearest: '" + *best + "'";
+  const std::string* best = nullptr;
+  std::size_t least = 0;
+  for (const std::string& other : known) {
+    const std::size_t distance = edit_distance(name, other);
+    if (distance > (name.size() + 2) / 3 && !is_part(name, other)) continue;
+    if (best != nullptr && distance >= least) continue;
+    best = &other;
+    least = distance;
+  }
+  return best == nullptr ? "" : "; nearest: '" + *best + "'";
 }
 
 }  // namespace nn

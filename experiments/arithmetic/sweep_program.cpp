@@ -18,7 +18,8 @@ namespace {
 // What is listed for every run is not said once more for all of them.
 void refuse_both(const CommandLine& line, const std::string& list, const std::string& single) {
   if (line.is_given(list) && line.is_given(single))
-    throw std::invalid_argument("[sweep] " + single + " does nothing beside " + list + "; leave one of them out.");
+    throw std::invalid_argument("[options] " + single + " does nothing beside " + list +
+                                "; leave one of them out (of --config, too).");
 }
 
 }  // namespace

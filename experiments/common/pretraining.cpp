@@ -69,9 +69,12 @@ class Corpus final : public datasets::Dataset {
 
 std::shared_ptr<const Corpus> make_corpus(const Context& context, const std::vector<TaskSource>& sources) {
   const auto corpus = std::make_shared<Corpus>();
-  // All pictures are decoded before the training: a damaged one that only fine-tuning meets would cost hours.
+  // All pictures are decoded before the training, but for sets too large to be kept: a damaged one that only fine-tuning meets
+  // would cost hours.
+  Recipe whole = context.recipe;
+  whole.finetune.random_crop = false;  // with it training pictures are decoded when they are cut
   for (const TaskSource& source : sources) {
-    if (source.real) load_task(source, context.recipe, context.seed, context.pool);
+    if (source.real) load_task(source, whole, context.seed, context.pool);
   }
   for (std::size_t domain = 0; domain < sources.size(); ++domain) {
     const DatasetPtr images = load_web(sources[domain], context.recipe, context.seed, context.pool);

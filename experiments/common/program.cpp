@@ -141,7 +141,8 @@ void add_common_options(CommandLine& line, CommonOptions& options, const std::st
   add_recipe_options(line, options, parts,
                      is_among(Part::pretraining, parts)
                          ? "Recipe (default: the preset's)"
-                         : "Recipe (default: that of the task vectors if there are some, or the preset's)");
+                         : "Recipe (default: that of the task vectors if there are some, or the preset's; of a "
+                           "checkpoint the rate is 0.00001)");
   add_shard_size_option(line, options);
 }
 

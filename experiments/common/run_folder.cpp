@@ -67,6 +67,17 @@ std::optional<Json> readable_json(const std::filesystem::path& path) {
   return std::nullopt;
 }
 
+// What cannot be read holds none.
+bool has_runs_below(const std::filesystem::path& folder) {
+  std::error_code unreadable;
+  using Everything = std::filesystem::recursive_directory_iterator;
+  Everything at(folder, std::filesystem::directory_options::skip_permission_denied, unreadable);
+  for (; !unreadable && at != Everything(); at.increment(unreadable)) {
+    if (at.depth() > 0 && at->path().filename() == "manifest.json") return true;
+  }
+  return false;
+}
+
 const Json* member(const Json& object, const std::string& key) {
   const auto found = object.find(key);
   return found == object.end() ? nullptr : &*found;
@@ -98,7 +109,9 @@ std::string first_difference(const Json* earlier, const Json* now, const std::st
     if (earlier->is_array() && now->is_array() && earlier->size() == now->size()) {
       for (std::size_t i = 0; i < now->size(); ++i) {
         const Json& element = (*now)[i];
-        const std::string label = element.is_object() ? element.value("name", std::to_string(i)) : std::to_string(i);
+        const Json* const named = element.is_object() ? member(element, "name") : nullptr;
+        const bool has_name = named != nullptr && named->is_string();
+        const std::string label = has_name ? named->get<std::string>() : std::to_string(i);
         if (std::string below = first_difference(&(*earlier)[i], &element, name + "." + label); !below.empty())
           return below;
       }
@@ -189,13 +202,9 @@ void RunFolder::make_room(const Json& manifest, const std::filesystem::path& wei
   }
   found += " of other options (" + difference + ")";
   if (!overwrite) {
-    using Everything = std::filesystem::recursive_directory_iterator;
-    const bool has_runs = std::ranges::any_of(Everything(path_), [&](const auto& entry) {
-      return entry.path().filename() == "manifest.json" && entry.path() != path_ / "manifest.json";
-    });
-    throw std::runtime_error("[out] " + path_.string() + ": has " + found +
-                             "; give another --out, or --overwrite to replace that" +
-                             (has_runs ? "; finished runs below it stay if nothing of theirs differs." : "."));
+    throw std::runtime_error(
+        "[out] " + path_.string() + ": has " + found + "; give another --out, or --overwrite to replace that" +
+        (has_runs_below(path_) ? "; finished runs below it stay if nothing of theirs differs." : "."));
   }
   say(path_.string() + ": replacing " + found);
   std::filesystem::remove(path_ / kCheckpoint);

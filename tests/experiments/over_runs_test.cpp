@@ -122,6 +122,10 @@ BOOST_AUTO_TEST_CASE(the_program_reads_runs_and_refuses_what_is_none) {
   check_says(twice, "run 1  " + stage + "  seed 0\nrun 2  " + copy + "  seed 1\n");
   check_says(twice, "/addition/linear/absolute");
   check_says(twice, "/addition/absolute linear - standard");
+  BOOST_CHECK_EQUAL(twice.output.find("same seed"), std::string::npos);
+  std::filesystem::copy(copy, folder.path() / "third");
+  check_says(run_process(spread.substr(0, spread.find(" --only")) + " " + (folder.path() / "third").string()),
+             "runs 2 and 3 have the same seed\n");
   whole["fingerprint"]["vit"]["embedding"] = 16;
   write_json(folder.path() / "manifest.json", whole);
   check_says(run_process(spread), "runs 1 and 2 differ in more than the seed: vit.embedding: 32, now 16\n");

@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_configuration_file_with_an_unknown_option_is_refused) {
   };
   check("# preset\nseed = 1\npresett = \"smoke\"\n", ", line 3: no option 'presett'; nearest: 'preset'");
   check("pretrain_steps = 3\n", ", line 1: no option 'pretrain_steps'; nearest: 'pretrain-steps'");
-  check("[seeds]\nseed = 1\n", ", line 2: no option 'seeds.seed'\n");
+  check("[seeds]\nseed = 1\n", ", line 2: no option 'seeds.seed'; nearest: 'seed'\n");
   check("thread\n", ", line 1: no option 'thread'; nearest: 'threads'");
   check(
       "seed = 1\nfinetune-lr = 0.1\n",
@@ -209,6 +209,7 @@ BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_status_one) {
   check_refusal("{bin}/single_task --random-crop", 2, {"--random-crop is no option here"});
   check_refusal("{bin}/disentanglement --validation-images 7", 2,
                 {"--validation-images is no option here: no such images"});
+  check_refusal("{bin}/finetune --lr 1 --task digits --mode linear", 2, {"no option 'lr'; nearest: 'finetune-lr'"});
   check_refusal("{bin}/finetune --taks digits --mode linear", 2, {"finetune: no option 'taks'; nearest: 'task'"});
   check_refusal("{bin}/pretrain --preset smoke --tasks mnist --data " + out + "/missing --out " + out + "/x", 1,
                 {out + "/missing", "no such folder"});
@@ -340,13 +341,16 @@ BOOST_AUTO_TEST_CASE(a_damaged_picture_stops_a_run_before_it_trains) {
     for (int i = 0; i < 9; ++i)
       datasets::write_png(folder.path() / "data/mine" / place / (std::to_string(i) + ".png"), 5, 6, rgb);
   }
-  const std::string damaged = (folder.path() / "data/mine/test/b/7.png").string();  // pre-training does not look at it
-  std::filesystem::resize_file(damaged, 30);
   const std::string out = folder.path().string();
-  check_refusal(
-      "{bin}/reproduce --preset smoke --tasks mine,digits --control none --data " + out + "/data --out " + out + "/run",
-      1, {damaged});
-  BOOST_CHECK(!std::filesystem::exists(folder.path() / "run/pretrain/pretrained.safetensors"));
+  for (const std::string picture : {"test/b/7.png", "train/a/1.png", "train/b/5.png"}) {  // not all are pre-trained on
+    const std::filesystem::path damaged = folder.path() / "data/mine" / picture;
+    std::filesystem::resize_file(damaged, 30);
+    check_refusal("{bin}/reproduce --preset smoke --random-crop --tasks mine,digits --control none --data " + out +
+                      "/data --out " + out + "/run",
+                  1, {damaged.string()});
+    BOOST_CHECK(!std::filesystem::exists(folder.path() / "run/pretrain/pretrained.safetensors"));
+    datasets::write_png(damaged, 5, 6, rgb);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(data_sets_are_listed_shown_and_checked) {

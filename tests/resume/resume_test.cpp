@@ -189,6 +189,7 @@ void kill_at_random_times(const Options& options, int kills_wanted, const std::v
     fs::remove_all(out);
   }
   BOOST_CHECK_GE(kills, kills_wanted);
+  for (const std::string& what : met) BOOST_CHECK_MESSAGE(occurrences(words, what) > 0, "not met: " << what);
   BOOST_CHECK(all_met());
   BOOST_TEST_MESSAGE("half-written files " << half_written["half-written"] << ", checkpoints "
                                            << half_written["checkpoint"] << ", resumed "
