@@ -83,9 +83,8 @@ int main(int argc, char** argv) {
   using namespace experiments;
   CommandLine line(
       "Prints mean and deviation over several runs of each result in their results.json: runs of one program with\n"
-      "several seeds, say; it warns of other differences in their manifests. Averages over tasks and linear minus "
-      "standard within\n"
-      "each run stand beside what they are made of.");
+      "several seeds, say; it warns of other differences in their manifests. Averages over tasks and linear minus\n"
+      "standard within each run stand beside what they are made of.");
   std::vector<std::string> folders;
   std::string only;
   line.option("folders", folders, "The --out of each run").required();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -33,16 +34,12 @@ bool is_part(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest_hint(std::string_view name, std::span<const std::string> known) {
-  const std::string* best = nullptr;
-  std::size_t least = 0;
-  for (const std::string& other : known) {
-    const std::size_t distance = edit_distance(name, other);
-    if (distance > (name.size() + 2) / 3 && !is_part(name, other)) continue;
-    if (best != nullptr && distance >= least) continue;
-    best = &other;
-    least = distance;
-  }
-  return best == nullptr ? "" : "; nearest: '" + *best + "'";
+  const auto distance = [name](const std::string& other) { return edit_distance(name, other); };
+  auto near = known | std::views::filter([&](const std::string& other) {
+                return distance(other) <= (name.size() + 2) / 3 || is_part(name, other);
+              });
+  const auto best = std::ranges::min_element(near, {}, distance);
+  return best == near.end() ? "" : "; nearest: '" + *best + "'";
 }
 
 }  // namespace nn

@@ -12,7 +12,6 @@
 #include "experiments/common/recipe_numbers.hpp"
 
 namespace experiments {
-
 namespace {
 
 // What is listed for every run is not said once more for all of them.

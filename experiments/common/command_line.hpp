@@ -22,8 +22,8 @@ namespace experiments {
 inline constexpr std::int64_t kLargestCount = 10'000'000;
 inline constexpr double kAboveZero = 1e-12;  // the least of a range that does not have 0
 
-std::string range_text(double low, double high,
-                       bool is_whole);  // "whole numbers from 1 to 8", "numbers above 0 up to 1000"
+// "whole numbers from 1 to 8", "numbers above 0 up to 1000".
+std::string range_text(double low, double high, bool is_whole);
 
 // An option that was just added, to say more about it.
 class Option {

@@ -63,9 +63,10 @@ bool is_result(const std::string& key, const Json& value, const Json& in) {
 Numbers numbers_in(const Json& at, bool all, std::vector<std::string> tasks = {}) {
   if (at.is_number()) return {{"", at.get<double>()}};
   if (!at.is_structured()) return {};
-  const bool is_list = at.is_array() && !at.empty() && !at.front().is_object();
-  const bool is_curve = at.is_array() && !at.empty() && at.front().contains("iteration");
-  if ((is_list || is_curve) && !all) return {};
+  const bool is_list = at.is_array() && !at.empty();
+  const bool has_parts = is_list && at.front().is_object();
+  const auto parts_have = [&](std::string_view key) { return has_parts && at.front().contains(key); };
+  if (is_list && !all && (!has_parts || parts_have("iteration"))) return {};
   if (at.is_object() && at.contains("tasks")) tasks = tasks_of(at);
   Numbers found;
   const auto add = [&found](const Numbers& more) { found.insert(found.end(), more.begin(), more.end()); };
@@ -78,8 +79,7 @@ Numbers numbers_in(const Json& at, bool all, std::vector<std::string> tasks = {}
     by_key[key] = parts.back();
   }
   const auto has = [&](const std::string& key) { return by_key.contains(key); };
-  if (at.is_array() && !at.empty() && !is_list &&
-      std::ranges::none_of(kApart, [&](std::string_view key) { return at.front().contains(key); })) {
+  if (has_parts && std::ranges::none_of(kApart, parts_have)) {
     const Numbers average = averages(parts);
     if (!all && !average.empty()) return average;
     add(average);
